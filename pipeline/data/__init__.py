@@ -1,0 +1,1 @@
+"""What a data set is, where it comes from, and how its pixels go in and out."""

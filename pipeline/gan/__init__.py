@@ -1,0 +1,1 @@
+"""Layers, networks as data, the two losses, the training loop, checkpoints, devices and precision."""

@@ -1,0 +1,85 @@
+"""Training states that can be resumed exactly, and trained models as files that hold no code."""
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as from_safetensors
+from safetensors.torch import save as to_safetensors
+from torch import nn
+
+from pipeline import files
+from pipeline.errors import InputError
+from pipeline.gan.networks import NETWORKS, Network, build
+from pipeline.gan.training import State
+
+
+def save_state(path: Path, state: State, notes: Any) -> None:
+    """Writes `state` and `notes` (numbers, strings, lists, dicts) to `path`, whole or not at all."""
+    content = {
+        "G": state.G.state_dict(), "D": state.D.state_dict(),
+        "adam_G": state.adam_G.state_dict(), "adam_D": state.adam_D.state_dict(),
+        "generator": state.generator.get_state(), "images_seen": state.images_seen, "notes": notes}
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    files.write(path, buffer.getvalue())
+
+
+def load_state(path: Path, state: State) -> Any:
+    """Brings `state` to what was saved in `path`, and returns the notes."""
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    state.G.load_state_dict(content["G"])
+    state.D.load_state_dict(content["D"])
+    state.adam_G.load_state_dict(content["adam_G"])
+    state.adam_D.load_state_dict(content["adam_D"])
+    state.generator.set_state(content["generator"])
+    state.images_seen = content["images_seen"]
+    return content["notes"]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained pair in eval mode on the CPU, its architecture, and what model.json says about it."""
+    G: nn.Sequential
+    D: nn.Sequential
+    network: Network
+    facts: dict[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the generator's file, by which the run that made it is found again."""
+        return self.facts["sha256"]["generator.safetensors"]
+
+
+def save_model(folder: Path, G: nn.Module, D: nn.Module, facts: dict[str, Any]) -> str:
+    """Writes both networks and model.json, which holds `facts` (network and leak among them); returns the digest."""
+    with files.replacing(folder) as temporary:
+        for name, net in (("generator", G), ("discriminator", D)):
+            tensors = {key: value.detach().cpu().contiguous() for key, value in net.state_dict().items()}
+            files.write(temporary / f"{name}.safetensors", to_safetensors(tensors))
+        digests = {f"{name}.safetensors": files.sha256(temporary / f"{name}.safetensors")
+                   for name in ("discriminator", "generator")}
+        files.write(temporary / "model.json", (json.dumps(facts | {"sha256": digests}, indent=2) + "\n").encode())
+    return digests["generator.safetensors"]
+
+
+def load_model(folder: Path) -> Model:
+    """The model in `folder`; InputError when a file is missing, damaged or of another network."""
+    try:
+        facts = json.loads((folder / "model.json").read_text())
+        network = NETWORKS[facts["network"]]
+        G, D = build(network, facts["leak"], torch.Generator())
+        for name, net in (("generator", G), ("discriminator", D)):
+            content = (folder / f"{name}.safetensors").read_bytes()
+            if files.sha256(folder / f"{name}.safetensors") != facts["sha256"][f"{name}.safetensors"]:
+                raise InputError(f"{folder / name}.safetensors: {len(content):,} bytes that are not those model.json "
+                                 "names; the file is damaged: delete it and run `dvc checkout` or `dvc repro`")
+            net.load_state_dict(from_safetensors(content))
+    except FileNotFoundError as error:
+        raise InputError(f"{error.filename}: not found; run `dvc repro` to train it") from None
+    except (KeyError, ValueError, RuntimeError, SafetensorError) as error:
+        raise InputError(f"{folder}: not a model of this project ({str(error).splitlines()[0]})") from None
+    return Model(G.eval(), D.eval(), network, facts)

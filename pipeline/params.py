@@ -1,0 +1,149 @@
+"""params.yaml as frozen dataclasses: the types and ranges that every number has to meet.
+
+An unknown, missing, duplicate, ill-typed or out-of-range key is refused with one line. The file is read as YAML 1.2,
+where 1e-05 is a number (YAML 1.1 readers take it for a string: treeverse/dvc#5971).
+"""
+import difflib
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_type_hints
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+
+from pipeline.errors import InputError
+
+PARAMS = Path("params.yaml")
+
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Rate = Annotated[float, Field(gt=0, le=1)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+
+section = dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid", strict=True))
+
+
+@section
+class Data:
+    """Which images: `directory` holds MNIST's four IDX files, for machines that reach no source."""
+    name: Literal["mnist", "digits"]
+    directory: str | None
+
+
+@section
+class Hardware:
+    """Where and how precisely networks are trained; `auto` takes the best there is."""
+    device: Literal["auto", "cuda", "mps", "cpu"]
+    precision: Literal["auto", "fp32", "bf16"]
+
+
+@section
+class Reference:
+    """The classifier whose features span the space that distances are measured in."""
+    epochs: Count
+    batch: Annotated[int, Field(ge=2)]
+    lr: Rate
+    seed: Seed
+
+
+@section
+class Train:
+    """What all runs share. Lengths are in images seen, comparable across batch sizes."""
+    network: Literal["slides"]
+    epochs: Count
+    seed: Seed
+    fid_every: Count
+    fid_images: Annotated[int, Field(ge=2)]
+    grid: Annotated[int, Field(ge=1, le=32)]
+    report_images: Count
+    checkpoint_seconds: Annotated[float, Field(ge=0)]
+
+
+@section
+class Run:
+    """What the slides vary: one training."""
+    batch: Annotated[int, Field(ge=2)]
+    lr: Rate
+    beta1: Annotated[float, Field(ge=0, lt=1)]
+    leak: Annotated[float, Field(ge=0, lt=1)]
+
+
+@section
+class Sampling:
+    """Which statistics batch norm samples with: `running` averages, or `recomputed` ones over so many fresh images."""
+    batch_norm: Literal["running", "recomputed"]
+    statistics_images: Annotated[int, Field(ge=2)]
+
+
+@section
+class Evaluate:
+    """Scores of a finished run. The probe sees `probe_images`, of which the last `probe_validation` choose its C."""
+    seed: Seed
+    fid_images: Annotated[int, Field(ge=2)]
+    probe_images: Annotated[int, Field(ge=2)]
+    probe_validation: Count
+    probe_C: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
+
+
+@section
+class Params:
+    """The whole file."""
+    data: Data
+    hardware: Hardware
+    reference: Reference
+    train: Train
+    runs: Annotated[dict[Name, Run], Field(min_length=1)]
+    sampling: Sampling
+    evaluate: Evaluate
+
+
+def load(path: Path = PARAMS) -> Params:
+    """The parameters in `path`; InputError names the first key that cannot be used."""
+    try:
+        content = YAML(typ="safe", pure=True).load(path.read_text())
+    except FileNotFoundError:
+        raise InputError(f"{path}: not found; run this from the project's root folder") from None
+    except (MarkedYAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: {_yaml_problem(error)}") from None
+    try:
+        return TypeAdapter(Params).validate_json(json.dumps(content))
+    except ValidationError as error:
+        raise InputError(f"{path}: {_problem(error.errors()[0], content)}") from None
+
+
+def run_of(params: Params, name: str) -> Run:
+    """The run called `name`; InputError lists the known ones."""
+    if name not in params.runs:
+        raise InputError(f"{PARAMS}: runs: no run {name!r}; there are {', '.join(params.runs)}")
+    return params.runs[name]
+
+
+def _yaml_problem(error: MarkedYAMLError | UnicodeDecodeError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f"not UTF-8 text (byte {error.start})"
+    line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+    return line + (error.problem or str(error)).splitlines()[0]
+
+
+def _problem(error: ErrorDetails, content: Any) -> str:
+    """One line for one failed check: key, what was found, what was expected."""
+    key = ".".join(str(part) for part in error["loc"] if part != "[key]")
+    if error["type"] == "unexpected_keyword_argument":
+        near = difflib.get_close_matches(str(error["loc"][-1]), _known_keys(error["loc"]), n=1)
+        return f"unknown key {key}" + (f" (did you mean {near[0]!r}?)" if near else "")
+    if error["type"] in ("missing_argument", "missing"):
+        return f"missing key {key}"
+    expected = error["msg"].removeprefix("Input should be ")
+    return f"{key or 'the file'} = {error['input']!r}: expected {expected}"
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    """The keys that the section holding `location` knows."""
+    sections = {"": Params} | get_type_hints(Params)
+    first = str(location[0])
+    if len(location) == 1:
+        return list(get_type_hints(Params))
+    return list(get_type_hints(Run if first == "runs" else sections[first]))

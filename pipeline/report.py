@@ -1,0 +1,122 @@
+"""Stage report: what the study's files say, in one page that reads files only."""
+import json
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import jinja2
+import pandas as pd
+from matplotlib import pyplot as plt
+
+from pipeline import files, params, stage
+from pipeline.params import Run
+from pipeline.scores import frechet
+
+# Okabe & Ito's colours, told apart by colour-blind readers too.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run: its parameters, final scores, and curves over images seen."""
+    name: str
+    run: Run
+    scores: dict[str, Any]
+    losses: pd.DataFrame
+    fid: pd.DataFrame
+
+    @property
+    def swing(self) -> float:
+        """By which factor the FID moved between the last two points of its curve; infinite where there is one."""
+        if len(self.fid) < 2:
+            return math.inf
+        before, after = self.fid.iloc[-2:, 1]
+        return max(before, after) / min(before, after)
+
+
+def report(reference: Path, training: Path, evaluation: Path, page: Path, pictures: Path) -> None:
+    """Writes the Markdown file PAGE and the folder PICTURES from the folders of the other stages' reports."""
+    section = params.load()
+    controls = json.loads((reference / "metrics.json").read_text())
+    results = [read(name, run, training / name, evaluation / name) for name, run in section.runs.items()]
+    fid_name = frechet.name(section.evaluate.fid_images)
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent), trim_blocks=True,
+                                     lstrip_blocks=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    text = environment.get_template("report.md.j2").render(
+        section=section, controls=controls, results=results, fid_name=fid_name,
+        best=min(results, key=lambda result: result.scores[fid_name]),
+        changes=[change(before, after, fid_name, controls["test_images"])
+                 for before, after in zip(results, results[1:])],
+        pictures=os.path.relpath(pictures, page.parent), evaluation=os.path.relpath(evaluation, page.parent))
+    with files.replacing(pictures) as temporary:
+        draw_losses(results, temporary / "losses.png")
+        draw_fid(results, controls["fid_classifier_of_test_images"], temporary / "fid.png")
+    files.write(page, text.encode())
+
+
+def read(name: str, run: Run, training: Path, evaluation: Path) -> Result:
+    """The result of the run `name` from its two folders."""
+    return Result(name, run, json.loads((evaluation / "metrics.json").read_text()),
+                  pd.read_csv(training / "losses.csv"), pd.read_csv(training / "fid.csv"))
+
+
+def change(before: Result, after: Result, fid_name: str, test_images: int) -> dict[str, Any]:
+    """What was changed from one run to the next, and what may be said of its effect.
+
+    A FID ratio counts as seen when it exceeds the swing that either curve still makes at its end; a probe difference
+    when it exceeds the sampling error (95 %) of two accuracies on as many test images.
+    """
+    changed = [f"{key} {getattr(before.run, key):g} → {getattr(after.run, key):g}"
+               for key in ("batch", "lr", "beta1", "leak") if getattr(before.run, key) != getattr(after.run, key)]
+    fid = before.scores[fid_name], after.scores[fid_name]
+    probe = before.scores["probe_accuracy_test"], after.scores["probe_accuracy_test"]
+    mean = sum(probe) / 2
+    return {
+        "before": before, "after": after, "changed": ", ".join(changed), "fid": fid, "probe": probe,
+        "swing": max(before.swing, after.swing),
+        "fid_seen": max(fid) / max(min(fid), 1e-9) > max(before.swing, after.swing),
+        "probe_error": 1.96 * math.sqrt(2 * mean * (1 - mean) / test_images),
+        "probe_seen": abs(probe[1] - probe[0]) > 1.96 * math.sqrt(2 * mean * (1 - mean) / test_images),
+    }
+
+
+def draw_losses(results: list[Result], path: Path) -> None:
+    """Both losses of all runs, on shared axes, with the values at which D cannot tell real from fake."""
+    figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), sharex=True, layout="constrained")
+    for axis, key, title, blind in ((axes[0], "loss_D", "Discriminator", 2 * math.log(2)),
+                                    (axes[1], "loss_G", "Generator", math.log(2))):
+        for result, colour in zip(results, COLOURS):
+            axis.plot(result.losses["images_seen"] / 1000, result.losses[key], color=colour, label=result.name)
+        axis.axhline(blind, color="grey", linestyle=":", label="D cannot tell")
+        axis.set(title=title, xlabel="images seen, thousands", ylabel="loss, nats")
+    axes[0].legend(frameon=False)
+    save(figure, path)
+
+
+def draw_fid(results: list[Result], floor: float, path: Path) -> None:
+    """The FID of all runs over images seen, on a logarithmic axis, above the floor of real test images."""
+    figure, axis = plt.subplots(figsize=(7, 3.8), layout="constrained")
+    for result, colour in zip(results, COLOURS):
+        axis.plot(result.fid["images_seen"] / 1000, result.fid.iloc[:, 1], "o-", color=colour, label=result.name)
+    axis.axhline(floor, color="grey", linestyle=":", label="real test images")
+    axis.set(yscale="log", xlabel="images seen, thousands", ylabel="Fréchet distance, classifier features")
+    axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    save(figure, path)
+
+
+def save(figure: plt.Figure, path: Path) -> None:
+    """The figure as a PNG; the same figure gives the same bytes."""
+    for axis in figure.axes:
+        axis.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=120, metadata={"Software": None})
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    stage.main(report)

@@ -1,0 +1,81 @@
+"""The data set's own classifier, whose 128 features span the space that distances are measured in.
+
+On digits, features of a digit classifier are the honest choice: Inception-v3 has seen photographs of objects
+(mseitzer/pytorch-fid#12, bioinf-jku/TTUR#24). Scores made with it carry `classifier` in their name.
+"""
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pipeline.data.pixels import to_signed
+from pipeline.gan.devices import Device
+
+BATCH = 500  # images at a time when nothing is learned
+
+
+class Classifier(nn.Module):
+    """Three 3x3 convolutions with batch norm and pooling, 128 features, one logit for each class.
+
+    Images float (n, c, h, w) in -1..1, h and w at least 8.
+    """
+
+    def __init__(self, channels: int, classes: int):
+        super().__init__()
+        self.convolutions = nn.Sequential(
+            _block(channels, 32), nn.MaxPool2d(2), _block(32, 64), nn.MaxPool2d(2), _block(64, 128),
+            nn.AdaptiveMaxPool2d(3), nn.Flatten())
+        self.dense = nn.Linear(128 * 9, 128)
+        self.logits = nn.Linear(128, classes)
+
+    def features(self, x: Tensor) -> Tensor:
+        """(n, c, h, w) -> (n, 128), not negative."""
+        return F.relu(self.dense(self.convolutions(x)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.logits(F.dropout(self.features(x), 0.25, self.training))
+
+
+def _block(channels: int, out: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(channels, out, 3, padding=1, bias=False), nn.BatchNorm2d(out), nn.ReLU())
+
+
+def fit(images: np.ndarray, labels: np.ndarray, classes: int, epochs: int, batch: int, lr: float,
+        seed: int, device: Device) -> Classifier:
+    """A classifier trained on uint8 images (n, c, h, w) and labels (n,), with Adam and a one-cycle learning rate."""
+    n = len(images)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        classifier = Classifier(images.shape[1], classes).to(device.device, memory_format=torch.channels_last)
+        adam = torch.optim.Adam(classifier.parameters(), lr, fused=True)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(adam, lr, total_steps=epochs * (n // batch))
+        for epoch in range(epochs):
+            order = np.random.default_rng([seed, epoch]).permutation(n)
+            for part in np.split(order[:n // batch * batch], n // batch):
+                x, y = to_signed(torch.from_numpy(images[part])), torch.from_numpy(labels[part]).long()
+                with device.autocast():
+                    logits = classifier(x.to(device.device))
+                adam.zero_grad()
+                F.cross_entropy(logits.float(), y.to(device.device)).backward()
+                adam.step()
+                schedule.step()
+    return classifier.cpu().eval()
+
+
+@torch.no_grad()
+def features(classifier: Classifier, images: np.ndarray) -> Tensor:
+    """float32 (n, 128) of uint8 images (n, c, h, w)."""
+    return torch.cat([classifier.features(part) for part in batches(images)])
+
+
+@torch.no_grad()
+def accuracy(classifier: Classifier, images: np.ndarray, labels: np.ndarray) -> float:
+    """Share of uint8 images (n, c, h, w) whose largest logit is that of their label."""
+    predicted = torch.cat([classifier(part).argmax(1) for part in batches(images)])
+    return (predicted.numpy() == labels).mean().item()
+
+
+def batches(images: np.ndarray) -> list[Tensor]:
+    """uint8 images in parts of at most BATCH, in -1..1, channels last."""
+    parts = (torch.from_numpy(np.array(images[i:i + BATCH])) for i in range(0, len(images), BATCH))
+    return [to_signed(part).contiguous(memory_format=torch.channels_last) for part in parts]

@@ -1,0 +1,163 @@
+"""MLflow's side of tracking: where runs go, and one method for everything that is reported about them.
+
+Called from one thread only, tracking's. MLflow is imported there too: it takes seconds.
+"""
+import logging
+import math
+import os
+import socket
+import subprocess
+import sys
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from filelock import FileLock
+from PIL.Image import Image
+
+from pipeline import files
+from pipeline.gan.checkpoint import load_model
+
+EXPERIMENT = "dcgan"
+
+
+@dataclass(frozen=True)
+class Description:
+    """Who a run is: its name, parameters, data set and tags.
+
+    `id_file` keeps the MLflow id of a run that may have to be resumed; `same` names a tag: the newest run with its
+    value is continued, if there is one.
+    """
+    name: str
+    params: dict[str, Any]
+    data: dict[str, Any]
+    tags: dict[str, str]
+    id_file: Path | None = None
+    same: str | None = None
+
+
+def root() -> Path:
+    """The project's folder; for an experiment that DVC runs in a copy of it, the original."""
+    return Path(os.environ.get("DVC_ROOT", ".")).resolve()
+
+
+def provenance() -> dict[str, str]:
+    """Tags that lead from a run to the commit, the DVC stage and experiment, and the process that made it."""
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
+    tags = {"mlflow.source.git.commit": commit, "mlflow.source.name": Path(sys.argv[0]).name,
+            "dvc.stage": os.environ.get("DVC_STAGE"), "dvc.experiment": os.environ.get("DVC_EXP_NAME"),
+            "process": f"{socket.gethostname()}:{os.getpid()}"}
+    return {key: value for key, value in tags.items() if value}
+
+
+class Store:
+    """One MLflow run. Its methods may fail in any of MLflow's ways; calling again is safe."""
+
+    def __init__(self) -> None:
+        self.run_id = ""
+        self.written: dict[str, int] = {}  # by metric: the last step of a run that is being resumed
+
+    def open(self, description: Description) -> None:
+        """The run exists and is this thread's active run, with everything that is known at its start."""
+        for name, value in (("MLFLOW_HTTP_REQUEST_TIMEOUT", "20"), ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1"),
+                            ("MLFLOW_DISABLE_TELEMETRY", "true")):
+            os.environ.setdefault(name, value)
+        import mlflow
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+        mlflow.set_tracking_uri(os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root() / 'mlflow.db'}")
+        # Two processes that create one database at the same time break it.
+        (root() / ".work").mkdir(exist_ok=True)
+        with FileLock(root() / ".work" / "mlflow.lock"):
+            experiment = mlflow.get_experiment_by_name(EXPERIMENT)
+            if experiment is None:
+                local = not os.environ.get("MLFLOW_TRACKING_URI")
+                where = (root() / "mlruns").as_uri() if local else None
+                experiment = mlflow.get_experiment(mlflow.create_experiment(EXPERIMENT, where))
+        self._bury(experiment.experiment_id)
+        self.run_id = self._existing(description, experiment.experiment_id)
+        if not self.run_id:
+            tags = description.tags | provenance()
+            client = mlflow.MlflowClient()
+            self.run_id = client.create_run(experiment.experiment_id, tags=tags, run_name=description.name).info.run_id
+            if description.id_file:
+                files.write(description.id_file, self.run_id.encode())
+        mlflow.end_run()  # of an attempt that failed half-way
+        mlflow.start_run(self.run_id, log_system_metrics=description.same is None)
+        mlflow.set_tags(provenance())
+        mlflow.log_params(description.params)
+        self.dataset = self._dataset(description.data)
+        mlflow.log_input(self.dataset, context="training")
+
+    def metrics(self, rows: list[tuple[str, float, int, int]]) -> None:
+        """Writes rows of (key, value, milliseconds, step) in one batch; what a resumed run had is left out."""
+        import mlflow
+        from mlflow.entities import Metric
+        fresh = [Metric(*row) for row in rows if math.isfinite(row[1]) and row[3] > self.written.get(row[0], -1)]
+        mlflow.MlflowClient().log_batch(self.run_id, metrics=fresh)
+
+    def image(self, key: str, picture: Image, step: int) -> None:
+        import mlflow
+        mlflow.log_image(picture, key=key, step=step, synchronous=True)
+
+    def tags(self, tags: dict[str, str]) -> None:
+        import mlflow
+        mlflow.set_tags(tags)
+
+    def model(self, folder: Path, scores: dict[str, float], step: int) -> None:
+        """Logs the generator in `folder` as a model that needs no code of ours, and `scores` linked to it."""
+        import mlflow
+        model = load_model(folder)
+        z = np.random.default_rng(0).standard_normal((2, model.network.z_dim), np.float32)
+        requirements = [f"torch=={torch.__version__.partition('+')[0]}"]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch.export's notes on its own archive
+            info = mlflow.pytorch.log_model(model.G, name="generator", input_example=z, pip_requirements=requirements)
+        mlflow.log_metrics(scores, step=step, model_id=info.model_id, dataset=self.dataset)
+
+    def close(self, status: str) -> None:
+        import mlflow
+        mlflow.end_run(status)
+
+    def _existing(self, description: Description, experiment: str) -> str:
+        """The id of the run that `description` continues, or ''."""
+        import mlflow
+        client = mlflow.MlflowClient()
+        if description.same:
+            value = description.tags[description.same]
+            found = client.search_runs([experiment], f"tags.{description.same} = '{value}'", max_results=1)
+            return found[0].info.run_id if found else ""
+        if not (description.id_file and description.id_file.exists()):
+            return ""
+        run_id = description.id_file.read_text()
+        for key in client.get_run(run_id).data.metrics:
+            if not key.startswith("system/"):
+                self.written[key] = max(metric.step for metric in client.get_metric_history(run_id, key))
+        return run_id
+
+    def _bury(self, experiment: str) -> None:
+        """Marks runs as KILLED whose process on this machine is gone: kill -9 leaves them RUNNING for ever."""
+        import mlflow
+        client = mlflow.MlflowClient()
+        host = socket.gethostname()
+        for run in client.search_runs([experiment], f"attributes.status = 'RUNNING' and tags.process LIKE '{host}:%'"):
+            if not _alive(int(run.data.tags["process"].rpartition(":")[2])):
+                client.set_terminated(run.info.run_id, "KILLED")
+
+    def _dataset(self, data: dict[str, Any]) -> Any:
+        from mlflow.data.http_dataset_source import HTTPDatasetSource
+        from mlflow.data.meta_dataset import MetaDataset
+        return MetaDataset(HTTPDatasetSource(url=data["url"]), name=data["name"], digest=data["sha256"][:32])
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True

@@ -1,0 +1,156 @@
+"""The only door to MLflow. Nothing that happens behind it can stop or slow a training.
+
+A background thread hands what a stage reports to the store. What MLflow does not take, being slow, locked or away, is
+tried again; what is left at the end is written to `.work/tracking/`, with a warning. DCGAN_TRACKING=off keeps MLflow
+out of it.
+"""
+import json
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL.Image import Image
+
+from pipeline import files
+from pipeline.store import Description, Store
+
+FLUSH_SECONDS = 5.0  # what is reported is collected for so long and written together
+RETRY_SECONDS = 2.0
+CLOSE_SECONDS = 60.0  # how long the end of a stage waits for MLflow at most
+
+
+@contextmanager
+def run(description: Description) -> Iterator["Tracker"]:
+    """A tracker for one run, which is FINISHED, KILLED or FAILED as the block ends."""
+    if os.environ.get("DCGAN_TRACKING") == "off":
+        yield Tracker()
+        return
+    tracker = BackgroundTracker(description, Store())
+    status = "FAILED"
+    try:
+        yield tracker
+        status = "FINISHED"
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
+    finally:
+        tracker.close(status)
+
+
+class Tracker:
+    """What a stage can report about its run; this one forgets it. Everything is placed by the images seen so far."""
+
+    def metrics(self, values: dict[str, float], images_seen: int) -> None:
+        """Numbers for the run's curves."""
+
+    def image(self, key: str, picture: Image, images_seen: int) -> None:
+        """A picture in the series `key`."""
+
+    def tags(self, tags: dict[str, str]) -> None:
+        """Facts that the run is found by."""
+
+    def model(self, folder: Path, scores: dict[str, float], images_seen: int) -> None:
+        """The trained model in `folder`, with the scores that it and its data set are linked to."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """One call of a method of the store."""
+    method: str
+    arguments: dict[str, Any]
+
+
+class BackgroundTracker(Tracker):
+    """Puts reports in a queue; a thread writes them to `store` in order."""
+
+    def __init__(self, description: Description, store: Store):
+        self.name = description.name
+        self.store = store
+        self.reports: queue.SimpleQueue[Report | None] = queue.SimpleQueue()
+        self.pending: list[Report] = [Report("open", {"description": description})]
+        self.deadline = float("inf")
+        self.warned = False
+        self.thread = threading.Thread(target=self._work, name="tracking", daemon=True)
+        self.thread.start()
+
+    def metrics(self, values: dict[str, float], images_seen: int) -> None:
+        now = int(time.time() * 1000)
+        rows = [(key, float(value), now, images_seen) for key, value in values.items()]
+        self.reports.put(Report("metrics", {"rows": rows}))
+
+    def image(self, key: str, picture: Image, images_seen: int) -> None:
+        self.reports.put(Report("image", {"key": key, "picture": picture, "step": images_seen}))
+
+    def tags(self, tags: dict[str, str]) -> None:
+        self.reports.put(Report("tags", {"tags": tags}))
+
+    def model(self, folder: Path, scores: dict[str, float], images_seen: int) -> None:
+        self.reports.put(Report("model", {"folder": folder, "scores": scores, "step": images_seen}))
+
+    def close(self, status: str) -> None:
+        """Ends the run; returns when all is written or, after CLOSE_SECONDS, when what is left lies in a file."""
+        self.deadline = time.monotonic() + CLOSE_SECONDS
+        self.reports.put(Report("close", {"status": status}))
+        self.reports.put(None)
+        self.thread.join(CLOSE_SECONDS + RETRY_SECONDS)
+        while not self.reports.empty():
+            if (report := self.reports.get()) is not None:
+                self.pending.append(report)
+        if self.pending:
+            print(f"tracking: MLflow did not take everything; the rest is in {self._rescue()}", file=sys.stderr)
+
+    def _work(self) -> None:
+        closing = False
+        while not closing or self.pending:
+            closing = closing or self._collect()
+            try:
+                while self.pending:
+                    getattr(self.store, self.pending[0].method)(**self.pending[0].arguments)
+                    del self.pending[0]
+            except Exception as error:  # whatever MLflow, its store and the network raise
+                if not self.warned:
+                    reason = (str(error).splitlines() or [type(error).__name__])[0]
+                    print(f"tracking: MLflow does not answer ({reason}); going on without it", file=sys.stderr)
+                self.warned = True
+                if time.monotonic() > self.deadline:
+                    return
+                time.sleep(RETRY_SECONDS)
+
+    def _collect(self) -> bool:
+        """Moves what arrives in FLUSH_SECONDS to `pending`, metrics merged; True when it was the last."""
+        until = time.monotonic() + FLUSH_SECONDS
+        while (left := until - time.monotonic()) > 0:
+            try:
+                report = self.reports.get(timeout=left)
+            except queue.Empty:
+                return False
+            if report is None:
+                return True
+            if report.method == "metrics" and self.pending and self.pending[-1].method == "metrics":
+                self.pending[-1].arguments["rows"].extend(report.arguments["rows"])
+            else:
+                self.pending.append(report)
+        return False
+
+    def _rescue(self) -> Path:
+        """Writes what is pending as one JSON line for each report, pictures as PNG files beside it."""
+        folder = Path(".work/tracking") / f"{self.name}-{os.getpid()}-{int(time.time())}"
+        folder.mkdir(parents=True, exist_ok=True)
+
+        def plain(value: Any) -> str:
+            if isinstance(value, Image):
+                path = folder / f"{len(list(folder.iterdir()))}.png"
+                value.save(path)
+                return path.name
+            return str(value)
+
+        lines = [json.dumps({"method": report.method} | report.arguments, default=plain) for report in self.pending]
+        files.write(folder / "reports.jsonl", ("\n".join(lines) + "\n").encode())
+        return folder / "reports.jsonl"

@@ -1,0 +1,125 @@
+"""Stage train: one run of params.yaml, from untrained networks to a model, resumable at any moment.
+
+What a killed process needs to go on lies in `.work/train/<digest>`, a digest of everything that decides about the
+result: parameters, data, reference, code, device and precision. DVC does not know of it, so its run-cache works and a
+changed parameter never resumes another's training.
+"""
+import shutil
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from pipeline import files, params, stage, tracking
+from pipeline.data import images, pixels
+from pipeline.data.images import Dataset
+from pipeline.errors import InputError
+from pipeline.gan import checkpoint, devices, sampling, training
+from pipeline.gan.networks import NETWORKS
+from pipeline.gan.training import Progress
+from pipeline.params import Params, Run
+from pipeline.scores import frechet
+from pipeline.scores import reference as references
+from pipeline.store import Description
+
+WORK = Path(".work/train")
+
+
+def train(name: str, data: Path, reference: Path, model: Path, report: Path) -> None:
+    """Trains the run NAME of params.yaml on DATA into the folder MODEL; curves and sample grids go to REPORT."""
+    section = params.load()
+    run = params.run_of(section, name)
+    dataset = images.load(data)
+    check(section, name, run, dataset)
+    real = references.load(reference, dataset.digest)
+    device = devices.choose(section.hardware)
+    network = NETWORKS[section.train.network]
+    defined_by = {"run": asdict(run), "train": asdict(section.train), "sampling": asdict(section.sampling),
+                  "data": dataset.digest, "reference": real.digest, "device": device.facts,
+                  "sources": {str(path): digest for path, digest in stage.sources().items()}}
+    scratch = WORK / stage.digest(defined_by)
+
+    state = training.start(network, run, section.train.seed, device)
+    history: dict[str, list[dict[str, float]]] = {"losses": [], "fid": []}
+    if (scratch / "state.pt").exists():
+        history = checkpoint.load_state(scratch / "state.pt", state)
+        print(f"{name}: resuming after {state.images_seen:,} images", file=sys.stderr)
+    z_grid = torch.randn(section.train.grid ** 2, network.z_dim, generator=torch.Generator().manual_seed(0))
+    z_fid = torch.randn(section.train.fid_images, network.z_dim, generator=torch.Generator().manual_seed(1))
+    fid_name = frechet.name(section.train.fid_images)
+    saved = time.monotonic()
+
+    with tracking.run(describe(section, name, run, dataset, defined_by, scratch)) as tracker:
+        all_progress = training.train(state, dataset.train_images, run.batch, section.train.epochs, section.train.seed,
+                                      section.train.report_images, device)
+        for progress in bar(all_progress, name, state.images_seen, section.train.epochs * len(dataset.train_images)):
+            seen = progress.images_seen
+            row: dict[str, float] = {"loss_D": progress.loss_D, "loss_G": progress.loss_G}
+            history["losses"].append({"images_seen": seen} | row)
+            if progress.epoch_ended or seen - last(history["fid"]) >= section.train.fid_every:
+                with sampling.evaluating(state.G, network.z_dim, section.sampling, device) as G:
+                    grid = pixels.grid(sampling.sample(G, z_grid, device), section.train.grid)
+                    row[fid_name] = real.fid(sampling.sample(G, z_fid, device))
+                history["fid"].append({"images_seen": seen, fid_name: row[fid_name]})
+                files.write(scratch / "samples" / f"{seen:09}.png", pixels.png(grid))
+                tracker.image("samples", grid, seen)
+            tracker.metrics(row, seen)
+            if time.monotonic() - saved >= section.train.checkpoint_seconds:
+                checkpoint.save_state(scratch / "state.pt", state, history)
+                saved = time.monotonic()
+
+        facts = {"network": section.train.network, "leak": run.leak, "run": asdict(run), "epochs": section.train.epochs,
+                 "seed": section.train.seed, "images_seen": state.images_seen, "data": dataset.digest,
+                 "reference": real.digest}
+        tracker.tags({"model": checkpoint.save_model(model, state.G, state.D, facts)})
+
+    with files.replacing(report) as temporary:
+        for key, rows in history.items():
+            pd.DataFrame(rows).to_csv(temporary / f"{key}.csv", index=False, float_format="%.6g")
+        shutil.copytree(scratch / "samples", temporary / "samples")
+    shutil.rmtree(scratch)
+
+
+def check(section: Params, name: str, run: Run, dataset: Dataset) -> None:
+    """InputError when the run does not fit the data set."""
+    n, expected = len(dataset.train_images), NETWORKS[section.train.network].image
+    if run.batch > n:
+        raise InputError(f"params.yaml: runs.{name}.batch = {run.batch}: expected at most {n}, the training images")
+    if dataset.shape != expected:
+        raise InputError(f"params.yaml: train.network = {section.train.network!r} makes images of {expected}, "
+                         f"{section.data.name} has {dataset.shape} (channels, height, width)")
+
+
+def describe(section: Params, name: str, run: Run, dataset: Dataset, defined_by: dict[str, Any],
+             scratch: Path) -> Description:
+    """What MLflow is told about the run at its start."""
+    shared = {f"{part}.{key}": value for part in ("train", "sampling") for key, value in defined_by[part].items()}
+    tags = {"data": dataset.digest, "parameters": stage.digest(asdict(section)), "defined_by": scratch.name}
+    tags |= {f"hardware.{key}": str(value) for key, value in defined_by["device"].items()}
+    return Description(name, asdict(run) | shared, dataset.meta, tags, id_file=scratch / "mlflow_run")
+
+
+def bar(all_progress: Any, name: str, done: int, total: int) -> Any:
+    """Passes progress on and shows it: images/s, losses, time left."""
+    interval = 0.5 if sys.stderr.isatty() else 15
+    with tqdm(desc=name, initial=done, total=total, unit=" images", unit_scale=True, mininterval=interval,
+              smoothing=0.1, dynamic_ncols=True) as shown:
+        for progress in all_progress:
+            shown.set_postfix_str(f"loss D {progress.loss_D:.3f} G {progress.loss_G:.3f}", refresh=False)
+            shown.update(progress.images_seen - shown.n)
+            yield progress
+
+
+def last(rows: list[dict[str, float]]) -> float:
+    """Images seen at the last of `rows`, 0 where there is none."""
+    return rows[-1]["images_seen"] if rows else 0
+
+
+if __name__ == "__main__":
+    stage.main(train)
