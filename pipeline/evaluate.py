@@ -1,5 +1,4 @@
 """Stage evaluate: the scores of a trained model. Test images are used here, once, and nowhere before."""
-from dataclasses import asdict
 from pathlib import Path
 
 import torch

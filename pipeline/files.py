@@ -23,7 +23,7 @@ def write(path: Path, content: bytes) -> None:
 
 @contextmanager
 def replacing(folder: Path) -> Iterator[Path]:
-    """Yields an empty sibling of `folder` that takes its place when the block ends well and vanishes when it does not."""
+    """Yields an empty sibling of `folder` that takes its place if the block ends well, and vanishes otherwise."""
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
     try:
         temporary.mkdir(parents=True)

@@ -5,11 +5,11 @@ where 1e-05 is a number (YAML 1.1 readers take it for a string: treeverse/dvc#59
 """
 import difflib
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, ClassVar, Literal, get_type_hints
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic.dataclasses import dataclass
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
@@ -23,25 +23,28 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Rate = Annotated[float, Field(gt=0, le=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 
-section = dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid", strict=True))
+
+class Section:
+    """A section knows its keys and their types, and takes no others."""
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
 
 
-@section
-class Data:
+@dataclass(frozen=True, kw_only=True)
+class Data(Section):
     """Which images: `directory` holds MNIST's four IDX files, for machines that reach no source."""
     name: Literal["mnist", "digits"]
     directory: str | None
 
 
-@section
-class Hardware:
+@dataclass(frozen=True, kw_only=True)
+class Hardware(Section):
     """Where and how precisely networks are trained; `auto` takes the best there is."""
     device: Literal["auto", "cuda", "mps", "cpu"]
     precision: Literal["auto", "fp32", "bf16"]
 
 
-@section
-class Reference:
+@dataclass(frozen=True, kw_only=True)
+class Reference(Section):
     """The classifier whose features span the space that distances are measured in."""
     epochs: Count
     batch: Annotated[int, Field(ge=2)]
@@ -49,8 +52,8 @@ class Reference:
     seed: Seed
 
 
-@section
-class Train:
+@dataclass(frozen=True, kw_only=True)
+class Train(Section):
     """What all runs share. Lengths are in images seen, comparable across batch sizes."""
     network: Literal["slides"]
     epochs: Count
@@ -62,8 +65,8 @@ class Train:
     checkpoint_seconds: Annotated[float, Field(ge=0)]
 
 
-@section
-class Run:
+@dataclass(frozen=True, kw_only=True)
+class Run(Section):
     """What the slides vary: one training."""
     batch: Annotated[int, Field(ge=2)]
     lr: Rate
@@ -71,15 +74,15 @@ class Run:
     leak: Annotated[float, Field(ge=0, lt=1)]
 
 
-@section
-class Sampling:
+@dataclass(frozen=True, kw_only=True)
+class Sampling(Section):
     """Which statistics batch norm samples with: `running` averages, or `recomputed` ones over so many fresh images."""
     batch_norm: Literal["running", "recomputed"]
     statistics_images: Annotated[int, Field(ge=2)]
 
 
-@section
-class Evaluate:
+@dataclass(frozen=True, kw_only=True)
+class Evaluate(Section):
     """Scores of a finished run. The probe sees `probe_images`, of which the last `probe_validation` choose its C."""
     seed: Seed
     fid_images: Annotated[int, Field(ge=2)]
@@ -88,8 +91,8 @@ class Evaluate:
     probe_C: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
 
 
-@section
-class Params:
+@dataclass(frozen=True, kw_only=True)
+class Params(Section):
     """The whole file."""
     data: Data
     hardware: Hardware
@@ -109,9 +112,16 @@ def load(path: Path = PARAMS) -> Params:
     except (MarkedYAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: {_yaml_problem(error)}") from None
     try:
-        return TypeAdapter(Params).validate_json(json.dumps(content))
+        params = TypeAdapter(Params).validate_json(json.dumps(content))
     except ValidationError as error:
-        raise InputError(f"{path}: {_problem(error.errors()[0], content)}") from None
+        # A misspelt key is missing as well: its own line says more.
+        first = min(error.errors(), key=lambda problem: problem["type"] != "unexpected_keyword_argument")
+        raise InputError(f"{path}: {_problem(first)}") from None
+    scoring = params.evaluate
+    if scoring.probe_validation >= scoring.probe_images:
+        raise InputError(f"{path}: evaluate.probe_validation = {scoring.probe_validation}: expected less than "
+                         f"evaluate.probe_images, {scoring.probe_images}")
+    return params
 
 
 def run_of(params: Params, name: str) -> Run:
@@ -128,7 +138,7 @@ def _yaml_problem(error: MarkedYAMLError | UnicodeDecodeError) -> str:
     return line + (error.problem or str(error)).splitlines()[0]
 
 
-def _problem(error: ErrorDetails, content: Any) -> str:
+def _problem(error: ErrorDetails) -> str:
     """One line for one failed check: key, what was found, what was expected."""
     key = ".".join(str(part) for part in error["loc"] if part != "[key]")
     if error["type"] == "unexpected_keyword_argument":

@@ -6,13 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-
 import jinja2
 import pandas as pd
-from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
 from pipeline import files, params, stage
 from pipeline.params import Run
@@ -76,19 +72,20 @@ def change(before: Result, after: Result, fid_name: str, test_images: int) -> di
                for key in ("batch", "lr", "beta1", "leak") if getattr(before.run, key) != getattr(after.run, key)]
     fid = before.scores[fid_name], after.scores[fid_name]
     probe = before.scores["probe_accuracy_test"], after.scores["probe_accuracy_test"]
+    swing = max(before.swing, after.swing)
     mean = sum(probe) / 2
+    probe_error = 1.96 * math.sqrt(2 * mean * (1 - mean) / test_images)
     return {
         "before": before, "after": after, "changed": ", ".join(changed), "fid": fid, "probe": probe,
-        "swing": max(before.swing, after.swing),
-        "fid_seen": max(fid) / max(min(fid), 1e-9) > max(before.swing, after.swing),
-        "probe_error": 1.96 * math.sqrt(2 * mean * (1 - mean) / test_images),
-        "probe_seen": abs(probe[1] - probe[0]) > 1.96 * math.sqrt(2 * mean * (1 - mean) / test_images),
+        "swing": swing, "swing_known": math.isfinite(swing), "fid_seen": max(fid) / max(min(fid), 1e-9) > swing,
+        "probe_error": probe_error, "probe_seen": abs(probe[1] - probe[0]) > probe_error,
     }
 
 
 def draw_losses(results: list[Result], path: Path) -> None:
     """Both losses of all runs, on shared axes, with the values at which D cannot tell real from fake."""
-    figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), sharex=True, layout="constrained")
+    figure = Figure(figsize=(10, 3.6), layout="constrained")
+    axes = figure.subplots(1, 2, sharex=True)
     for axis, key, title, blind in ((axes[0], "loss_D", "Discriminator", 2 * math.log(2)),
                                     (axes[1], "loss_G", "Generator", math.log(2))):
         for result, colour in zip(results, COLOURS):
@@ -101,7 +98,8 @@ def draw_losses(results: list[Result], path: Path) -> None:
 
 def draw_fid(results: list[Result], floor: float, path: Path) -> None:
     """The FID of all runs over images seen, on a logarithmic axis, above the floor of real test images."""
-    figure, axis = plt.subplots(figsize=(7, 3.8), layout="constrained")
+    figure = Figure(figsize=(7, 3.8), layout="constrained")
+    axis = figure.subplots()
     for result, colour in zip(results, COLOURS):
         axis.plot(result.fid["images_seen"] / 1000, result.fid.iloc[:, 1], "o-", color=colour, label=result.name)
     axis.axhline(floor, color="grey", linestyle=":", label="real test images")
@@ -110,12 +108,11 @@ def draw_fid(results: list[Result], floor: float, path: Path) -> None:
     save(figure, path)
 
 
-def save(figure: plt.Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
     """The figure as a PNG; the same figure gives the same bytes."""
     for axis in figure.axes:
         axis.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=120, metadata={"Software": None})
-    plt.close(figure)
 
 
 if __name__ == "__main__":

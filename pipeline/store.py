@@ -78,7 +78,7 @@ class Store:
                 where = (root() / "mlruns").as_uri() if local else None
                 experiment = mlflow.get_experiment(mlflow.create_experiment(EXPERIMENT, where))
         self._bury(experiment.experiment_id)
-        self.run_id = self._existing(description, experiment.experiment_id)
+        self.run_id = self.run_id or self._existing(description, experiment.experiment_id)
         if not self.run_id:
             tags = description.tags | provenance()
             client = mlflow.MlflowClient()
@@ -150,7 +150,8 @@ class Store:
     def _dataset(self, data: dict[str, Any]) -> Any:
         from mlflow.data.http_dataset_source import HTTPDatasetSource
         from mlflow.data.meta_dataset import MetaDataset
-        return MetaDataset(HTTPDatasetSource(url=data["url"]), name=data["name"], digest=data["sha256"][:32])
+        return MetaDataset(  # type: ignore[abstract]
+            HTTPDatasetSource(url=data["url"]), name=data["name"], digest=data["sha256"][:32])
 
 
 def _alive(process: int) -> bool:

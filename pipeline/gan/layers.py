@@ -30,12 +30,12 @@ class SameConvTranspose2d(nn.ConvTranspose2d):
     """The transpose of `SameConv2d`: (n, c, h, w) -> (n, out, stride * h, stride * w)."""
 
     def __init__(self, channels: int, out: int, kernel: int, stride: int, bias: bool):
-        before, _ = same_padding(stride * kernel, kernel, stride)
-        super().__init__(channels, out, kernel, stride, before, bias=bias)
+        self.before, _ = same_padding(stride * kernel, kernel, stride)
+        super().__init__(channels, out, kernel, stride, self.before, bias=bias)
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         if self.bias is None and self.stride == (1, 1) and spectral.pays(x):
-            return spectral.conv_transpose2d(x, self.weight, self.padding[0])
+            return spectral.conv_transpose2d(x, self.weight, self.before)
         height, width = (stride * size for stride, size in zip(self.stride, x.shape[2:]))
         # The crop before the image is PyTorch's `padding`; what is too much behind it is cut off here. Batch norm's
         # backward pass is ten times slower on the strides of a cut.

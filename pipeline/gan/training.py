@@ -2,7 +2,8 @@
 
 One step as the slides' code does it: one z batch, one forward pass, G and D updated simultaneously, G's gradient
 taken through D before its update. For a D that judges each image by itself one backward pass through D serves both
-(`losses.gradient_ratio`), which saves a tenth of the time. The last batch of an epoch has fewer real images and as many fakes as any other.
+(`losses.gradient_ratio`), which saves a tenth of the time. The last batch of an epoch has fewer real images and as
+many fakes as any other.
 """
 import math
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from pipeline.data.pixels import to_signed
 from pipeline.errors import DivergedError
 from pipeline.gan import losses
 from pipeline.gan.devices import Device
+from pipeline.gan.layers import Dropout
 from pipeline.gan.networks import BatchNorm, Network, build
 from pipeline.params import Run
 
@@ -50,7 +52,7 @@ def start(network: Network, run: Run, seed: int, device: Device) -> State:
     generator = initial if device.device.type == "cpu" else torch.Generator(device.device).manual_seed(seed)
     G, D = build(network, run.leak, initial)
     for module in D:
-        if hasattr(module, "generator"):
+        if isinstance(module, Dropout):
             module.generator = generator
     G, D = G.to(device.device), D.to(device.device)
     adam_G, adam_D = (Adam(net.parameters(), run.lr, (run.beta1, 0.999), network.adam_epsilon, fused=True)
@@ -66,7 +68,8 @@ def train(state: State, images: np.ndarray, batch: int, epochs: int, seed: int, 
     goes on as if it had never stopped. DivergedError when a loss is not finite.
     """
     n, z_dim = len(images), state.z_dim
-    state.G.train(), state.D.train()
+    state.G.train()
+    state.D.train()
     while state.images_seen < epochs * n:
         epoch, done = divmod(state.images_seen, n)
         order = np.random.default_rng([seed, epoch]).permutation(n)

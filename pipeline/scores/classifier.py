@@ -46,7 +46,7 @@ def fit(images: np.ndarray, labels: np.ndarray, classes: int, epochs: int, batch
     n = len(images)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        classifier = Classifier(images.shape[1], classes).to(device.device, memory_format=torch.channels_last)
+        classifier = Classifier(images.shape[1], classes).to(device.device).to(memory_format=torch.channels_last)
         adam = torch.optim.Adam(classifier.parameters(), lr, fused=True)
         schedule = torch.optim.lr_scheduler.OneCycleLR(adam, lr, total_steps=epochs * (n // batch))
         for epoch in range(epochs):

@@ -27,7 +27,7 @@ class Reference:
     facts: dict[str, Any]
 
     def fid(self, images: np.ndarray) -> float:
-        """Fréchet distance between uint8 `images` (n, c, h, w) and the training images, in the classifier's features."""
+        """Fréchet distance of uint8 `images` (n, c, h, w) from the training images, in the classifier's features."""
         features = classifier.features(self.classifier, images)
         return frechet.distance(frechet.moments(features), self.moments)
 

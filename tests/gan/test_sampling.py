@@ -1,0 +1,52 @@
+"""Sampling: eval mode, which statistics, and that nothing of it stays behind."""
+import pytest
+import torch
+from torch import nn
+
+from pipeline.gan import sampling
+from pipeline.gan.networks import NETWORKS, build
+from pipeline.params import Sampling
+from tests.conftest import FP32
+
+RECOMPUTED = Sampling(batch_norm="recomputed", statistics_images=500)
+RUNNING = Sampling(batch_norm="running", statistics_images=500)
+
+
+@pytest.fixture
+def G() -> nn.Sequential:
+    """A generator whose running averages lag behind its weights."""
+    G, _ = build(NETWORKS["slides"], 0.2, torch.Generator().manual_seed(0))
+    G.train()(torch.randn(50, 100))
+    with torch.no_grad():
+        G[4].weight *= 10
+    return G
+
+
+@pytest.mark.parametrize("asked", [RECOMPUTED, RUNNING])
+def test_the_generator_is_afterwards_what_it_was(G: nn.Sequential, asked: Sampling) -> None:
+    before = {key: value.clone() for key, value in G.state_dict().items()}
+    with pytest.raises(RuntimeError), sampling.evaluating(G, 100, asked, FP32):
+        assert not G.training
+        raise RuntimeError
+    assert G.training and all(torch.equal(value, before[key]) for key, value in G.state_dict().items())
+    assert [module.momentum for module in G if hasattr(module, "momentum")] == pytest.approx([0.01] * 3)
+
+
+def test_recomputed_statistics_describe_the_final_weights(G: nn.Sequential) -> None:
+    z = torch.randn(500, 100, generator=torch.Generator().manual_seed(7))
+    with sampling.evaluating(G, 100, RECOMPUTED, FP32), torch.no_grad():
+        incoming = G[:5](z)  # what the second batch norm sees
+        fresh = incoming.mean((0, 2, 3)), incoming.var((0, 2, 3))
+        kept = G[5].running_mean.clone(), G[5].running_var.clone()
+    torch.testing.assert_close(kept[0], fresh[0], rtol=0, atol=0.1 * fresh[1].sqrt().mean().item())
+    torch.testing.assert_close(kept[1], fresh[1], rtol=0.15, atol=0)
+    with sampling.evaluating(G, 100, RUNNING, FP32):
+        assert (G[5].running_var / fresh[1]).max() < 0.5  # the lag that recomputing takes away
+
+
+def test_an_image_depends_on_its_z_alone(G: nn.Sequential) -> None:
+    z = torch.randn(sampling.BATCH + 3, 100, generator=torch.Generator().manual_seed(0))
+    with sampling.evaluating(G, 100, RECOMPUTED, FP32):
+        together, alone = sampling.sample(G, z, FP32), sampling.sample(G, z[-1:], FP32)
+    assert together.shape == (sampling.BATCH + 3, 1, 28, 28)
+    assert abs(together[-1].astype(int) - alone[0].astype(int)).max() <= 1

@@ -1,0 +1,84 @@
+"""The linear probe: the paper's features, liblinear's problem, chance on shuffled labels, D untouched."""
+import numpy as np
+import pytest
+import torch
+from sklearn.svm import LinearSVC
+
+from pipeline.data.images import Dataset
+from pipeline.gan.networks import NETWORKS, build
+from pipeline.scores import probe
+from tests.conftest import FP32
+
+
+@pytest.fixture(scope="module")
+def D() -> torch.nn.Sequential:
+    return build(NETWORKS["slides"], 0.2, torch.Generator().manual_seed(0))[1].eval()
+
+
+def test_features_are_the_pooled_outputs_of_all_convolutions(D: torch.nn.Sequential, dataset: Dataset) -> None:
+    found = probe.features(D, dataset.train_images[:3], FP32)
+    assert found.shape == (3, 16 * (64 + 128)) and found.dtype == np.float32
+    x = torch.from_numpy(dataset.train_images[:3]) / 127.5 - 1
+    with torch.no_grad():
+        first = D[1](D[0](x))  # 14x14: windows of 4 that overlap; the second layer's 7x7 likewise, of 2 or 3
+        second = D[4](D[3](first))
+    corner = first[:, :, :4, :4].amax((2, 3)), second[:, :, :2, :2].amax((2, 3))
+    np.testing.assert_allclose(found[:, 0:1024:16], corner[0], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found[:, 1024::16], corner[1], rtol=1e-5, atol=1e-6)
+
+
+def test_features_leave_D_as_it_is_and_do_not_depend_on_the_batch(D: torch.nn.Sequential, dataset: Dataset) -> None:
+    before = {key: value.clone() for key, value in D.state_dict().items()}
+    together, alone = (probe.features(D, dataset.train_images[:n], FP32) for n in (600, 1))
+    np.testing.assert_allclose(together[:1], alone, rtol=1e-5, atol=1e-6)
+    assert all(torch.equal(value, before[key]) for key, value in D.state_dict().items())
+
+
+@pytest.mark.parametrize("C", [1e-3, 0.1])
+def test_the_fit_solves_liblinears_problem(dataset: Dataset, C: float) -> None:
+    x, y = probe.pixels(dataset.train_images), dataset.train_labels
+    w = probe.fit(x, y, 10, C)
+    peer = LinearSVC(C=C, tol=1e-6, max_iter=20_000, dual=False).fit(x, y)
+    theirs = np.concatenate([peer.coef_.T, peer.intercept_[None]])
+    assert objective(w, x, y, C) <= objective(theirs, x, y, C) * (1 + 1e-3)
+    test_x, test_y = probe.pixels(dataset.test_images), dataset.test_labels
+    assert probe.accuracy(w, test_x, test_y) == pytest.approx(peer.score(test_x, test_y), abs=1.1 / 360)
+
+
+def objective(w: np.ndarray, x: np.ndarray, labels: np.ndarray, C: float) -> float:
+    y = np.where(labels[:, None] == np.arange(10), 1.0, -1.0)
+    margin = np.maximum(1 - y * (x.astype(float) @ w[:-1] + w[-1]), 0)
+    return float((w.astype(float) ** 2).sum() / 2 + C * (margin ** 2).sum())
+
+
+def test_shuffled_labels_leave_chance_and_real_ones_do_not(dataset: Dataset) -> None:
+    x, test = probe.pixels(dataset.train_images), probe.pixels(dataset.test_images)
+    shuffled = np.random.default_rng(0).permutation(dataset.train_labels)
+
+    def accuracy(labels: np.ndarray) -> float:
+        return probe.score(x, labels, test, dataset.test_labels, 10, 300, [0.01])["accuracy_test"]
+
+    assert accuracy(shuffled) < 0.2 < 0.9 < accuracy(dataset.train_labels)
+
+
+def test_C_is_chosen_on_validation_images_only(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The best C on the held-out end of the training set wins, whatever it does elsewhere."""
+    seen = []
+
+    def fit(x: np.ndarray, labels: np.ndarray, classes: int, C: float) -> np.ndarray:
+        seen.append((len(x), C))
+        return np.full((x.shape[1] + 1, classes), C, np.float32)
+
+    monkeypatch.setattr(probe, "fit", fit)
+    monkeypatch.setattr(probe, "accuracy", lambda w, x, labels: float(w[0, 0]) if len(x) == 37 else 1 - float(w[0, 0]))
+    x, y = np.zeros((100, 4), np.float32), np.arange(100) % 10
+    assert probe.score(x, y, x[:20], y[:20], 10, 37, [0.1, 0.3, 0.2])["C"] == 0.3
+    assert seen == [(63, 0.1), (63, 0.3), (63, 0.2), (100, 0.3)]
+
+
+def test_a_probe_without_a_class_or_without_images_is_refused() -> None:
+    x, y = np.zeros((30, 4), np.float32), np.arange(30) % 9
+    with pytest.raises(ValueError, match="no image of class 9"):
+        probe.score(x, y, x, y, 10, 5, [1.0])
+    with pytest.raises(ValueError, match="30 of 30 images for validation"):
+        probe.score(x, y, x, y, 10, 30, [1.0])

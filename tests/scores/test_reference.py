@@ -1,0 +1,68 @@
+"""The reference: a classifier that classifies, and a distance with the right direction; both survive the disk."""
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.data.images import Dataset
+from pipeline.errors import InputError
+from pipeline.scores import classifier, frechet
+from pipeline.scores import reference as references
+from pipeline.scores.reference import Reference
+from tests.conftest import FP32, ROOT
+
+
+@pytest.fixture(scope="module")
+def reference(dataset: Dataset) -> Reference:
+    net = classifier.fit(dataset.train_images, dataset.train_labels, 10, 4, 50, 3e-3, 0, FP32)
+    moments = frechet.moments(classifier.features(net, dataset.train_images))
+    return Reference(net, moments, {})
+
+
+def test_the_classifier_reads_digits_it_has_not_seen(reference: Reference, dataset: Dataset) -> None:
+    assert classifier.accuracy(reference.classifier, dataset.test_images, dataset.test_labels) > 0.95
+    wrong = (dataset.test_labels + 1) % 10
+    assert classifier.accuracy(reference.classifier, dataset.test_images, wrong) < 0.05
+
+
+def test_fitting_repeats_itself_and_leaves_the_global_generator_alone(dataset: Dataset) -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(1, generator=torch.Generator().manual_seed(5))
+    nets = [classifier.fit(dataset.train_images[:100], dataset.train_labels[:100], 10, 1, 50, 3e-3, 0, FP32)
+            for _ in range(2)]
+    assert torch.equal(torch.rand(1), expected)
+    assert all(torch.equal(a, b) for a, b in zip(nets[0].state_dict().values(), nets[1].state_dict().values()))
+
+
+def test_the_distance_grows_with_damage(reference: Reference, dataset: Dataset) -> None:
+    """Real test images are nearest; noise added to them moves them away steadily; one class alone is far."""
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=dataset.test_images.shape)
+    damaged = [np.clip(dataset.test_images + level * noise, 0, 255).astype(np.uint8) for level in (0, 20, 60, 120)]
+    distances = [reference.fid(images) for images in damaged]
+    assert distances == sorted(distances) and distances[3] > 5 * distances[0]
+    assert reference.fid(dataset.train_images[dataset.train_labels == 3]) > 5 * distances[0]
+    assert reference.fid(dataset.train_images) == pytest.approx(0, abs=1e-3)
+
+
+def test_it_survives_the_disk_and_belongs_to_its_data(reference: Reference, dataset: Dataset, tmp_path: Path) -> None:
+    folder = tmp_path / "reference"
+    references.save(folder, reference.classifier, reference.moments, {"data": "abc", "channels": 1, "classes": 10})
+    loaded = references.load(folder, "abc")
+    assert loaded.fid(dataset.test_images) == pytest.approx(reference.fid(dataset.test_images), rel=1e-9)
+    with pytest.raises(InputError, match="made from other data"):
+        references.load(folder, "xyz")
+    content = (folder / references.FILE).read_bytes()
+    (folder / references.FILE).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(InputError, match="damaged"):
+        references.load(folder, "abc")
+    (folder / references.FILE).unlink()
+    with pytest.raises(InputError, match="not found; run `dvc repro reference`"):
+        references.load(folder, "abc")
+
+
+def test_the_studys_classifier_reads_mnist() -> None:
+    """The committed result of stage reference: at least 99 % of MNIST's test images."""
+    assert json.loads((ROOT / "reports/reference/metrics.json").read_text())["classifier_accuracy_test"] >= 0.99

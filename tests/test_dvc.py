@@ -1,0 +1,167 @@
+"""The study as DVC runs it: dependencies, outputs, repetition, run-cache, and a training that is killed."""
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.conftest import ROOT, SMALL, Params, change_params
+from tests.conftest import stage as run_stage
+
+STAGES = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
+
+
+def body(name: str) -> dict[str, Any]:
+    return STAGES[name].get("do", STAGES[name])
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stages_deps_are_its_modules_and_the_files_it_reads(name: str) -> None:
+    """DVC does not follow imports: a module that is missing here could change without the stage running again."""
+    code = f"import pipeline.{name}; from pipeline.stage import sources; print(*sources())"
+    imported = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    listed = {dep for dep in body(name)["deps"] if dep.endswith(".py")}
+    assert listed == set(imported.stdout.split())
+    templates = {dep for dep in body(name)["deps"] if dep.endswith(".j2")}
+    assert templates == ({"pipeline/report.md.j2"} if name == "report" else set())
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stages_command_names_its_module_and_every_file_it_reads_and_writes(name: str) -> None:
+    stage = body(name)
+    python, dash_m, module, *words = stage["cmd"].split()
+    assert (python, dash_m, module) == ("python", "-m", f"pipeline.{name}")
+    outputs = [next(iter(out)) if isinstance(out, dict) else out
+               for out in stage.get("outs", []) + stage.get("metrics", [])]
+    inputs = [dep for dep in stage["deps"] if not dep.endswith((".py", ".j2"))]
+    for path in inputs + outputs:
+        assert any(path == word or path.startswith(word + "/") for word in words), path
+
+
+def test_every_output_is_either_ignored_by_hand_or_meant_for_git() -> None:
+    for name in STAGES:
+        for out in body(name).get("outs", []) + body(name).get("metrics", []):
+            path = next(iter(out)) if isinstance(out, dict) else out
+            cached = not (isinstance(out, dict) and next(iter(out.values())).get("cache") is False)
+            path = path.replace("${key}", "test1").replace("${data.name}", "mnist")
+            ignored = subprocess.run(["git", "check-ignore", "-q", path], cwd=ROOT).returncode == 0
+            assert cached == ignored == (not path.startswith("reports/")), path
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh clone of this project, as it stands here, with a study small enough for a test: two runs on digits."""
+    folder = tmp_path_factory.mktemp("clone") / "project"
+    folder.mkdir()
+    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT,
+                            capture_output=True, check=True, text=True).stdout.split("\0")
+    for file in listed:
+        if file and (ROOT / file).is_file() and not file.startswith("reports/") and file != "dvc.lock":
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / file, folder / file)
+    change_params(ROOT / "params.yaml", folder / "params.yaml", SMALL | {"runs": {
+        "test1": {"batch": 64, "lr": 1e-4, "beta1": 0.9, "leak": 0.3},
+        "test4": {"batch": 50, "lr": 2e-4, "beta1": 0.5, "leak": 0.2}}})
+    git(folder, "init", "-q")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "A small study")
+    return folder
+
+
+def git(folder: Path, *words: str) -> str:
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+    return subprocess.run(["git", *identity, *words], cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
+def dvc(folder: Path, *words: str) -> str:
+    """Runs dvc as a user with an active environment does; tracking stays off."""
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
+    result = subprocess.run([sys.executable, "-m", "dvc", *words], cwd=folder, env=environment, capture_output=True,
+                            text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def ran(output: str) -> set[str]:
+    return {line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")}
+
+
+@pytest.mark.slow
+def test_the_study_in_a_fresh_clone(clone: Path) -> None:
+    """From nothing to a report; nothing; one branch; the run-cache; and everything again, to the same bytes."""
+    everything = {"fetch", "reference", "train@test1", "train@test4", "evaluate@test1", "evaluate@test4", "report"}
+    assert ran(dvc(clone, "repro")) == everything
+    page = (clone / "reports/report.md").read_text()
+    assert "| test1 | 64 |" in page and "| test4 | 50 |" in page
+    lock = (clone / "dvc.lock").read_bytes()
+    status = git(clone, "status", "--porcelain", "--untracked-files=all").splitlines()
+    assert {line[3:].split("/")[0] for line in status} == {"dvc.lock", "reports"}
+
+    assert ran(dvc(clone, "repro")) == set()
+    assert (clone / "dvc.lock").read_bytes() == lock
+
+    parameters = (clone / "params.yaml").read_text()
+    change_params(clone / "params.yaml", clone / "params.yaml", {"runs.test4.lr": 1e-3})
+    assert ran(dvc(clone, "repro")) == {"train@test4", "evaluate@test4", "report"}
+    (clone / "params.yaml").write_text(parameters)
+    output = dvc(clone, "repro")
+    assert ran(output) == set() and "is cached - skipping run" in output
+    assert (clone / "dvc.lock").read_bytes() == lock and (clone / "reports/report.md").read_text() == page
+
+    assert ran(dvc(clone, "repro", "-f")) == everything
+    assert (clone / "dvc.lock").read_bytes() == lock
+
+    assert "fid_classifier_400" in dvc(clone, "metrics", "show")
+    git(clone, "add", "-A")
+    git(clone, "commit", "-qm", "Results")
+    change_params(clone / "params.yaml", clone / "params.yaml", {"runs.test4.leak": 0.3})
+    assert "runs.test4.leak" in dvc(clone, "params", "diff")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
+def test_a_training_that_is_killed_ends_in_the_same_bytes(params: Params, tmp_path: Path, sent: signal.Signals) -> None:
+    params({"train.checkpoint_seconds": 0, "train.epochs": 3})
+    assert run_stage("fetch", "data/digits").returncode == 0
+    assert run_stage("reference", "data/digits", "models/reference", "reports/reference").returncode == 0
+
+    def words(run: str) -> list[str]:
+        return ["test4", "data/digits", "models/reference", f"models/{run}", f"reports/{run}"]
+
+    assert run_stage("train", *words("undisturbed")).returncode == 0
+    training = subprocess.Popen([sys.executable, "-m", "pipeline.train", *words("killed")], stderr=subprocess.PIPE)
+    while not list(tmp_path.glob(".work/train/*/state.pt")):
+        assert training.poll() is None
+        time.sleep(0.02)
+    training.send_signal(sent)
+    assert training.wait() == (-9 if sent == signal.SIGKILL else 130)
+    assert not (tmp_path / "models/killed").exists()
+
+    resumed = run_stage("train", *words("killed"))
+    assert resumed.returncode == 0 and "resuming after" in resumed.stderr
+    for folder in ("models", "reports"):
+        expected = sorted(file for file in (tmp_path / folder / "undisturbed").rglob("*") if file.is_file())
+        assert len(expected) >= 3
+        for file in expected:
+            twin = tmp_path / folder / "killed" / file.relative_to(tmp_path / folder / "undisturbed")
+            assert twin.read_bytes() == file.read_bytes(), file
+    assert not list(tmp_path.glob(".work/train/*"))
+
+
+def test_what_does_not_fit_the_data_is_refused_and_nothing_is_lost(params: Params, tmp_path: Path) -> None:
+    assert run_stage("fetch", "data/digits").returncode == 0
+    assert run_stage("reference", "data/digits", "models/reference", "reports/reference").returncode == 0
+    words = ["test4", "data/digits", "models/reference", "models/test4", "reports/test4"]
+    (tmp_path / "models/test4").mkdir()
+    (tmp_path / "models/test4/old").write_text("kept")
+    params({"runs.test4.batch": 1438})
+    result = run_stage("train", *words)
+    assert result.returncode == 1
+    assert result.stderr == "train: params.yaml: runs.test4.batch = 1438: expected at most 1437, the training images\n"
+    assert (tmp_path / "models/test4/old").read_text() == "kept"

@@ -1,0 +1,80 @@
+"""params.yaml: what is accepted, and the one line that says what is not."""
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import params
+from pipeline.errors import InputError
+from tests.conftest import ROOT
+
+
+def edited(tmp_path: Path, old: str, new: str) -> Path:
+    """The project's params.yaml with one piece replaced."""
+    text = (ROOT / "params.yaml").read_text()
+    assert old in text
+    path = tmp_path / "params.yaml"
+    path.write_text(text.replace(old, new, 1))
+    return path
+
+
+def test_the_slides_four_tests_are_the_runs() -> None:
+    runs = params.load(ROOT / "params.yaml").runs
+    slides = {"test1": (256, 1e-4, 0.9, 0.3), "test2": (100, 2e-4, 0.9, 0.3),
+              "test3": (100, 2e-4, 0.5, 0.3), "test4": (100, 2e-4, 0.5, 0.2)}
+    assert {name: (run.batch, run.lr, run.beta1, run.leak) for name, run in runs.items() if name in slides} == slides
+
+
+@pytest.mark.parametrize(("old", "new", "expected"), [
+    ("  epochs: 2              #", "  epochs: two #", "train.epochs = 'two': expected a valid integer"),
+    ("  epochs: 2              #", "  epochs: true #", "train.epochs = True: expected a valid integer"),
+    ("  epochs: 2              #", "  epochs: 2.5 #", "train.epochs = 2.5: expected a valid integer"),
+    ("  epochs: 2              #", "  epochs: 0 #", "train.epochs = 0: expected greater than or equal to 1"),
+    ("  epochs: 2              #", "  epoch: 2 #", "unknown key train.epoch (did you mean 'epochs'?)"),
+    ("  report_images: 5000", "  # report_images: 5000", "missing key train.report_images"),
+    ("batch: 100, lr: 0.0002, beta1: 0.5, leak: 0.2", "batch: 100, lr: 2, beta1: 0.5, leak: 0.2",
+     "runs.test4.lr = 2: expected less than or equal to 1"),
+    ("batch: 100, lr: 0.0002, beta1: 0.5, leak: 0.2", "batch: 100, lr: .nan, beta1: 0.5, leak: 0.2",
+     "runs.test4.lr = nan: expected"),
+    ("batch: 100, lr: 0.0002, beta1: 0.5, leak: 0.2", "batch: 100, lr: '2e-4', beta1: 0.5, leak: 0.2",
+     "runs.test4.lr = '2e-4': expected a valid number"),
+    ("batch: 100, lr: 0.0002, beta1: 0.5, leak: 0.2", "batch: 100, lr: 0.1, beta1: 1, leak: 0.2",
+     "runs.test4.beta1 = 1: expected less than 1"),
+    ("batch: 100, lr: 0.0002, beta1: 0.5, leak: 0.2", "batch: 100, lr: 0.1, beta: 0.5, leak: 0.2",
+     "unknown key runs.test4.beta (did you mean 'beta1'?)"),
+    ("batch: 100, lr: 0.0002, beta1: 0.5, leak: 0.2", "batch: 100, lr: 0.1, lr: 0.2, beta1: 0.5, leak: 0.2",
+     'found duplicate key "lr"'),
+    ("data:", "date:", "unknown key date (did you mean 'data'?)"),
+    ("  device: auto", "  device: gpu", "hardware.device = 'gpu': expected 'auto', 'cuda', 'mps' or 'cpu'"),
+    ("  name: mnist", "  name: minst", "data.name = 'minst': expected 'mnist' or 'digits'"),
+    ("  test1:", "  ../test1:", "runs.../test1"),
+    ("  probe_C: [0.001, 0.01, 0.1, 1.0]", "  probe_C: []", "evaluate.probe_C = []: expected"),
+    ("data:", "data: [", "line"),
+])
+def test_bad_input_gets_one_line(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    path = edited(tmp_path, old, new)
+    with pytest.raises(InputError) as error:
+        params.load(path)
+    message = str(error.value)
+    assert message.startswith(f"{path}: ") and "\n" not in message
+    assert expected in message
+
+
+def test_numbers_are_those_of_yaml_1_2(tmp_path: Path) -> None:
+    """`dvc exp run -S` writes 1e-05, which YAML 1.1 takes for a string."""
+    path = edited(tmp_path, "lr: 0.0001", "lr: 1e-05")
+    assert params.load(path).runs["test1"].lr == 1e-5
+
+
+def test_a_missing_file_and_an_unknown_run_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nowhere\.yaml: not found"):
+        params.load(tmp_path / "nowhere.yaml")
+    with pytest.raises(InputError, match="no run 'test9'; there are test1, test2"):
+        params.run_of(params.load(ROOT / "params.yaml"), "test9")
+
+
+@pytest.mark.parametrize("content", ["", "[]", "hello", "3"])
+def test_a_file_without_sections_is_refused(tmp_path: Path, content: Any) -> None:
+    (tmp_path / "params.yaml").write_text(content)
+    with pytest.raises(InputError, match=r"params\.yaml: "):
+        params.load(tmp_path / "params.yaml")

@@ -1,0 +1,91 @@
+"""The report: figures from files, and words that claim no more than the figures show."""
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from pipeline import report
+from pipeline.params import Run
+from pipeline.report import Result
+from tests.conftest import Params
+
+CONTROLS = {"classifier_accuracy_test": 0.9931, "fid_classifier_of_test_images": 0.95, "test_images": 10_000,
+            "probe_accuracy_test_of_pixels": 0.9177, "probe_C_of_pixels": 0.01}
+
+
+def result(fid: float, probe: float, curve: list[float], **run: Any) -> Result:
+    parameters = Run(**({"batch": 100, "lr": 2e-4, "beta1": 0.5, "leak": 0.2} | run))
+    scores = {"fid_classifier_10k": fid, "probe_accuracy_test": probe}
+    return Result("a", parameters, scores, pd.DataFrame(),
+                  pd.DataFrame({"images_seen": range(len(curve)), "fid_classifier_5k": curve}))
+
+
+def change(before: Result, after: Result) -> dict[str, Any]:
+    return report.change(before, after, "fid_classifier_10k", 10_000)
+
+
+def test_a_change_names_what_was_changed() -> None:
+    found = change(result(9, 0.9, [1, 1], beta1=0.9), result(9, 0.9, [1, 1]))
+    assert found["changed"] == "beta1 0.9 → 0.5"
+
+
+@pytest.mark.parametrize(("before", "after", "seen"), [
+    ((100, [300, 150, 100]), (30, [90, 40, 30]), True),    # ×3.3 against swings of ×1.5 and ×1.3
+    ((30, [90, 40, 30]), (100, [300, 150, 100]), True),    # worse is seen as well
+    ((100, [300, 150, 100]), (70, [90, 140, 70]), False),  # ×1.4 against a swing of ×2
+    ((100, [100]), (1, [1]), False),                       # one point says nothing of the swing
+])
+def test_a_distance_counts_only_beyond_the_swing_of_the_curves(before: Any, after: Any, seen: bool) -> None:
+    found = change(result(before[0], 0.9, before[1]), result(after[0], 0.9, after[1]))
+    assert found["fid_seen"] is seen
+
+
+def test_a_probe_difference_counts_only_beyond_the_sampling_error() -> None:
+    """At 98 % of 10,000 images one difference has a standard error of 0.198 points: 0.388 at 95 %."""
+    found = change(result(9, 0.980, [1, 1]), result(9, 0.9835, [1, 1]))
+    assert found["probe_error"] == pytest.approx(1.96 * math.sqrt(2 * 0.98175 * 0.01825 / 10_000))
+    assert not found["probe_seen"] and change(result(9, 0.98, [1, 1]), result(9, 0.985, [1, 1]))["probe_seen"]
+
+
+@pytest.fixture
+def study(tmp_path: Path, params: Params) -> Path:
+    """The reports of the other stages, made up."""
+    params({"evaluate.fid_images": 10_000, "train.fid_images": 5_000})
+    reports = tmp_path / "reports"
+    for i in (1, 2, 3, 4):
+        training, evaluation = reports / "train" / f"test{i}", reports / "evaluate" / f"test{i}"
+        training.mkdir(parents=True)
+        evaluation.mkdir(parents=True)
+        pd.DataFrame({"images_seen": [100, 200], "loss_D": [1.0, 1.1], "loss_G": [1, 2]}).to_csv(
+            training / "losses.csv", index=False)
+        pd.DataFrame({"images_seen": [100, 200], "fid_classifier_5k": [200, 150 / i]}).to_csv(
+            training / "fid.csv", index=False)
+        scores = {"fid_classifier_10k": 120.5 / i, "probe_accuracy_test": 0.97, "images_seen": 200,
+                  "probe_accuracy_test_of_untrained_D": 0.96, "probe_images": 600}
+        (evaluation / "metrics.json").write_text(json.dumps(scores))
+    (reports / "reference").mkdir()
+    (reports / "reference" / "metrics.json").write_text(json.dumps(CONTROLS))
+    return reports
+
+
+def write(study: Path, page: str = "report.md", pictures: str = "report") -> bytes:
+    report.report(study / "reference", study / "train", study / "evaluate", study / page, study / pictures)
+    return (study / page).read_bytes()
+
+
+def test_the_page_holds_the_figures_and_every_picture_it_names(study: Path) -> None:
+    page = write(study).decode()
+    assert "**test4** has the smallest Fréchet distance, 30.12, after 200 images" in page
+    assert "| test2 | 100 | 0.0002 | 0.9 | 0.3 | 60.25 | 97.00 % | 96.00 % |" in page
+    assert "batch 256 → 100, lr 0.0001 → 0.0002" in page and "one seed" in page
+    assert "{{" not in page and "nan" not in page
+    pictures = [line.split("](")[1].split(")")[0] for line in page.splitlines() if line.startswith("![")]
+    assert pictures and all((study / picture).exists() for picture in pictures)
+
+
+def test_the_same_files_give_the_same_page_and_pictures(study: Path) -> None:
+    first = write(study), [(study / "report" / name).read_bytes() for name in ("fid.png", "losses.png")]
+    assert (write(study), [(study / "report" / name).read_bytes() for name in ("fid.png", "losses.png")]) == first

@@ -1,0 +1,197 @@
+"""Tracking: what MLflow is told, and that nothing MLflow does can hurt a training."""
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+from PIL import Image
+
+from pipeline import tracking
+from pipeline.store import Description, Store
+from pipeline.tracking import BackgroundTracker, Tracker
+
+DATA = {"name": "digits", "url": "https://example.org/digits", "sha256": "ab" * 32}
+
+
+def description(**changes: Any) -> Description:
+    return Description(**({"name": "test1", "params": {"lr": 1e-4}, "data": DATA, "tags": {"model": "m1"}} | changes))
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project in which tracking is on."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DCGAN_TRACKING")
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    monkeypatch.setattr(tracking, "FLUSH_SECONDS", 0.1)
+    return tmp_path
+
+
+def runs(project: Path) -> list[Any]:
+    client = mlflow.MlflowClient(f"sqlite:///{project / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("dcgan")
+    return [] if experiment is None else list(client.search_runs([experiment.experiment_id]))
+
+
+def curve(project: Path, run: Any, key: str) -> list[tuple[int, float]]:
+    client = mlflow.MlflowClient(f"sqlite:///{project / 'mlflow.db'}")
+    return sorted((metric.step, metric.value) for metric in client.get_metric_history(run.info.run_id, key))
+
+
+@pytest.mark.filterwarnings("ignore")  # MLflow's own dependencies
+class TestWithMLflow:
+    """Against a real store, in the project's folder."""
+
+    def test_a_run_carries_parameters_curves_pictures_and_the_way_back(self, project: Path) -> None:
+        with tracking.run(description(tags={"model": "m1", "data": "d1"})) as tracker:
+            tracker.metrics({"loss_D": 1.5, "loss_G": 0.5}, 100)
+            tracker.metrics({"loss_D": 1.25, "fid": float("inf")}, 200)
+            tracker.image("samples", Image.new("L", (8, 8), 200), 200)
+            tracker.tags({"model": "m2"})
+        run, = runs(project)
+        assert run.info.status == "FINISHED" and run.info.run_name == "test1"
+        assert run.data.params == {"lr": "0.0001"}
+        assert curve(project, run, "loss_D") == [(100, 1.5), (200, 1.25)] and "fid" not in run.data.metrics
+        assert run.data.tags["model"] == "m2" and run.data.tags["data"] == "d1"
+        assert run.data.tags["process"].endswith(f":{os.getpid()}")
+        assert run.inputs.dataset_inputs[0].dataset.name == "digits"
+        assert run.info.artifact_uri.startswith((project / "mlruns").as_uri())
+        pictures = list((project / "mlruns").rglob("samples*step*200*.png"))
+        assert len(pictures) == 1 and Image.open(pictures[0]).getpixel((3, 3)) == 200
+
+    def test_a_resumed_run_goes_on_without_repeating_points(self, project: Path) -> None:
+        same = description(id_file=project / "id")
+        for points in ([(100, 1.0), (200, 2.0)], [(200, 2.0), (300, 3.0)]):
+            with tracking.run(same) as tracker:
+                for step, value in points:
+                    tracker.metrics({"loss_D": value}, step)
+        run, = runs(project)
+        assert curve(project, run, "loss_D") == [(100, 1.0), (200, 2.0), (300, 3.0)]
+
+    def test_scores_join_the_run_that_made_the_model(self, project: Path) -> None:
+        for name, model in (("test1", "m1"), ("test2", "m2")):
+            with tracking.run(description(name=name, tags={"model": model})) as tracker:
+                tracker.metrics({"loss_D": 1.0}, 1)
+        with tracking.run(description(tags={"model": "m2"}, same="model")) as tracker:
+            tracker.metrics({"fid": 7.0}, 2)
+        found = {run.info.run_name: run.data.metrics.get("fid") for run in runs(project)}
+        assert found == {"test1": None, "test2": 7.0}
+
+    def test_the_end_of_the_block_is_the_status_of_the_run(self, project: Path) -> None:
+        for error in (KeyboardInterrupt, ValueError):
+            with pytest.raises(error), tracking.run(description(name=error.__name__)):
+                raise error
+        assert {run.info.run_name: run.info.status for run in runs(project)} == {
+            "KeyboardInterrupt": "KILLED", "ValueError": "FAILED"}
+
+    def test_a_run_whose_process_was_killed_is_closed_by_the_next(self, project: Path) -> None:
+        store = Store()
+        store.open(description(name="killed"))
+        dead = subprocess.Popen(["true"])
+        dead.wait()
+        mlflow.set_tag("process", f"{os.uname().nodename}:{dead.pid}")
+        mlflow.end_run("RUNNING")
+        with tracking.run(description(name="next")):
+            pass
+        assert {run.info.run_name: run.info.status for run in runs(project)} == {"killed": "KILLED", "next": "FINISHED"}
+
+    @pytest.mark.slow
+    def test_two_processes_may_create_the_store_at_once(self, project: Path) -> None:
+        code = ("from pipeline import tracking; from pipeline.store import Description\n"
+                "with tracking.run(Description('w', {}, %r, {})) as t: t.metrics({'x': 1.0}, 1)" % DATA)
+        workers = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) for _ in range(3)]
+        for worker in workers:
+            assert "does not answer" not in worker.communicate()[1] and worker.returncode == 0
+        assert [run.data.metrics for run in runs(project)] == [{"x": 1.0}] * 3
+
+
+class Away(Store):
+    """A store that fails so many times before it answers, and remembers what it was told."""
+
+    def __init__(self, failures: float, pause: float = 0) -> None:
+        super().__init__()
+        self.failures, self.pause = failures, pause
+        self.told: list[Any] = []
+
+    def _answer(self, *words: Any) -> None:
+        time.sleep(self.pause)
+        if self.failures > 0:
+            self.failures -= 1
+            raise ConnectionError("no route to host\nand more")
+        self.told.append(words)
+
+    def open(self, description: Description) -> None:
+        self._answer("open")
+
+    def metrics(self, rows: list[tuple[str, float, int, int]]) -> None:
+        self._answer("metrics", [(key, step) for key, _, _, step in rows])
+
+    def image(self, key: str, picture: Image.Image, step: int) -> None:
+        self._answer("image", step)
+
+    def close(self, status: str) -> None:
+        self._answer("close", status)
+
+
+@pytest.fixture
+def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, seconds in (("FLUSH_SECONDS", 0.1), ("RETRY_SECONDS", 0.05), ("CLOSE_SECONDS", 0.3)):
+        monkeypatch.setattr(tracking, name, seconds)
+
+
+def report(tracker: Tracker) -> None:
+    tracker.metrics({"loss": 1.0}, 1)
+    tracker.metrics({"loss": 2.0}, 2)
+    tracker.image("samples", Image.new("L", (2, 2), 9), 2)
+    tracker.metrics({"loss": 3.0}, 3)
+
+
+def test_metrics_are_written_in_batches_and_in_order(quick: None) -> None:
+    store = Away(0)
+    tracker = BackgroundTracker(description(), store)
+    report(tracker)
+    tracker.close("FINISHED")
+    assert store.told == [("open",), ("metrics", [("loss", 1), ("loss", 2)]), ("image", 2), ("metrics", [("loss", 3)]),
+                          ("close", "FINISHED")]
+
+
+def test_a_store_that_comes_back_gets_everything(quick: None, capsys: pytest.CaptureFixture[str]) -> None:
+    store = Away(failures=3)
+    tracker = BackgroundTracker(description(), store)
+    report(tracker)
+    tracker.close("FINISHED")
+    assert [words[0] for words in store.told] == ["open", "metrics", "image", "metrics", "close"]
+    assert capsys.readouterr().err == "tracking: MLflow does not answer (no route to host); going on without it\n"
+
+
+@pytest.mark.parametrize(("failures", "pause"), [(float("inf"), 0), (0, 30)], ids=["away", "hanging"])
+def test_a_store_that_stays_away_costs_a_warning_and_a_file(
+        quick: None, tmp_path: Path, capsys: pytest.CaptureFixture[str], failures: float, pause: float) -> None:
+    begin = time.monotonic()
+    tracker = BackgroundTracker(description(), Away(failures, pause))
+    report(tracker)
+    assert time.monotonic() - begin < 0.05  # reporting waits for nobody
+    tracker.close("FINISHED")
+    assert time.monotonic() - begin < 5
+    assert "the rest is in .work/tracking/test1-" in capsys.readouterr().err
+    file, = (tmp_path / ".work/tracking").glob("*/reports.jsonl")
+    rescued = [json.loads(line) for line in file.read_text().splitlines()]
+    rows = [row[:2] for line in rescued if line["method"] == "metrics" for row in line["rows"]]
+    assert rows == [["loss", 1.0], ["loss", 2.0], ["loss", 3.0]]
+    picture, = (line["picture"] for line in rescued if line["method"] == "image")
+    assert Image.open(file.parent / picture).getpixel((0, 0)) == 9
+
+
+def test_an_unreachable_server_does_not_stop_a_run(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick: None) -> None:
+    monkeypatch.delenv("DCGAN_TRACKING")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    with tracking.run(description()) as tracker:
+        tracker.metrics({"loss": 1.0}, 1)
+    assert list((tmp_path / ".work/tracking").glob("*/reports.jsonl"))
