@@ -49,7 +49,6 @@ def evaluate(name: str, data: Path, reference: Path, model: Path, report: Path) 
 
     description = Description(name, trained.facts["run"], dataset.meta, {"model": trained.digest}, same="model")
     with tracking.run(description) as tracker:
-        tracker.metrics(scores, trained.facts["images_seen"])
         tracker.image("final samples", grid, trained.facts["images_seen"])
         tracker.model(model, scores, trained.facts["images_seen"])
     print(f"{name}: " + ", ".join(f"{key} {value:.4g}" for key, value in scores.items()))

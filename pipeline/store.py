@@ -75,7 +75,7 @@ class Store:
             experiment = mlflow.get_experiment_by_name(EXPERIMENT)
             if experiment is None:
                 local = not os.environ.get("MLFLOW_TRACKING_URI")
-                where = (root() / "mlruns").as_uri() if local else None
+                where = str(root() / "mlruns") if local else None
                 experiment = mlflow.get_experiment(mlflow.create_experiment(EXPERIMENT, where))
         self._bury(experiment.experiment_id)
         self.run_id = self.run_id or self._existing(description, experiment.experiment_id)

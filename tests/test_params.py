@@ -48,8 +48,9 @@ def test_the_slides_four_tests_are_the_runs() -> None:
     ("  device: auto", "  device: gpu", "hardware.device = 'gpu': expected 'auto', 'cuda', 'mps' or 'cpu'"),
     ("  name: mnist", "  name: minst", "data.name = 'minst': expected 'mnist' or 'digits'"),
     ("  test1:", "  ../test1:", "runs.../test1"),
-    ("  probe_C: [0.001, 0.01, 0.1, 1.0]", "  probe_C: []", "evaluate.probe_C = []: expected"),
+    ("  probe_C: [0.01, 0.1, 1.0]", "  probe_C: []", "evaluate.probe_C = []: expected"),
     ("data:", "data: [", "line"),
+    ("probe_validation: 2500", "probe_validation: 10000", "evaluate.probe_validation = 10000: expected less than"),
 ])
 def test_bad_input_gets_one_line(tmp_path: Path, old: str, new: str, expected: str) -> None:
     path = edited(tmp_path, old, new)

@@ -82,8 +82,9 @@ def test_scores_that_are_not_finite_are_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("module", ["fetch", "reference", "train", "evaluate", "report"])
 def test_importing_a_stage_does_nothing(module: str, tmp_path: Path) -> None:
-    code = (f"import torch, random; a = torch.get_rng_state(), random.getstate(); import pipeline.{module}; "
-            "assert torch.equal(a[0], torch.get_rng_state()) and a[1] == random.getstate(); import sys; "
+    code = (f"import sys, torch, numpy; before = torch.get_rng_state(), str(numpy.random.get_state()); "
+            f"import pipeline.{module}; "
+            "assert torch.equal(before[0], torch.get_rng_state()) and before[1] == str(numpy.random.get_state()); "
             "assert 'mlflow' not in sys.modules")
     result = subprocess.run([sys.executable, "-W", "error::UserWarning", "-c", code], cwd=tmp_path, capture_output=True,
                             text=True)

@@ -30,15 +30,15 @@ def conv_transpose2d(x: Tensor, weight: Tensor, padding: int) -> Tensor:
     kernels, _ = transforms(torus, tuple(kernel), 0)
     _, synthesis = transforms(torus, (height, width), padding)
 
-    x_hat = torch.matmul(analysis.flatten(0, 1), x.permute(0, 2, 3, 1).flatten(1, 2))
-    w_hat = torch.matmul(kernels.flatten(0, 1), weight.permute(2, 3, 0, 1).flatten(0, 1).flatten(1))
+    x_hat = torch.matmul(analysis.flatten(0, 1).to(x.dtype), x.permute(0, 2, 3, 1).flatten(1, 2))
+    w_hat = torch.matmul(kernels.flatten(0, 1).to(weight.dtype), weight.permute(2, 3, 0, 1).flatten(0, 1).flatten(1))
     # (frequencies, n or c, c or out): the real and the imaginary part of each frequency's matrices.
     x_re, x_im = x_hat.unflatten(1, (2, -1)).permute(1, 2, 0, 3)
     w_re, w_im = w_hat.view(2, -1, c, out)
     y_re = torch.baddbmm(torch.bmm(x_re, w_re), x_im, w_im, alpha=-1)
     y_im = torch.baddbmm(torch.bmm(x_re, w_im), x_im, w_re)
     y_hat = torch.stack([y_re, y_im]).permute(2, 0, 1, 3).flatten(1, 2)
-    y = torch.matmul(synthesis.flatten(0, 1).T, y_hat)
+    y = torch.matmul(synthesis.flatten(0, 1).T.to(y_hat.dtype), y_hat)
     return y.unflatten(1, (height, width)).permute(0, 3, 1, 2)
 
 
@@ -46,7 +46,7 @@ def conv_transpose2d(x: Tensor, weight: Tensor, padding: int) -> Tensor:
 def transforms(torus: tuple[int, int], size: tuple[int, int], offset: int) -> tuple[Tensor, Tensor]:
     """Real discrete Fourier transform of a map of `size` pixels placed at (offset, offset) of a torus, and its inverse.
 
-    Both (2, frequencies, pixels) in float32: the cosine (real) and minus sine (imaginary) parts, one of each pair of
+    Both (2, frequencies, pixels) in float64: the cosine (real) and minus sine (imaginary) parts, one of each pair of
     conjugate frequencies; a map is the sum over both parts of inverse times coefficient.
     """
     rows, columns = torus
@@ -57,4 +57,4 @@ def transforms(torus: tuple[int, int], size: tuple[int, int], offset: int) -> tu
     angle = 2 * torch.pi * f @ pixels.T
     forward = torch.stack([angle.cos(), -angle.sin()])
     weight = torch.where(own_conjugate, 1.0, 2.0)[:, None] / (rows * columns)
-    return forward.float(), (forward * weight).float()
+    return forward, forward * weight

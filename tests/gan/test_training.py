@@ -33,7 +33,7 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
 
 def test_a_step_is_the_textbook_simultaneous_update(dataset: Dataset) -> None:
     """Two separate backward passes through the same forward pass, then both optimisers, written out plainly."""
-    real = to_signed(torch.from_numpy(dataset.train_images[:13]))
+    real = to_signed(torch.from_numpy(dataset.train_images[:13].copy()))
     z = torch.randn(20, 100, generator=torch.Generator().manual_seed(1))
     ours, plain = start(), start()
     for _ in range(2):
@@ -48,14 +48,18 @@ def test_a_step_is_the_textbook_simultaneous_update(dataset: Dataset) -> None:
         gradients_G = torch.autograd.grad(loss_G, list(plain.G.parameters()))
         for net, gradients, adam in ((plain.D, gradients_D, plain.adam_D), (plain.G, gradients_G, plain.adam_G)):
             for parameter, gradient in zip(net.parameters(), gradients):
-                parameter.grad = gradient
+                parameter.grad = torch.empty_like(parameter).copy_(gradient)  # fused Adam takes equal strides for granted
             adam.step()
 
-        torch.testing.assert_close(found, torch.stack([loss_D, loss_G]).detach(), rtol=1e-5, atol=0)
-        for net in ("G", "D"):
-            for parameter, expected in zip(getattr(ours, net).parameters(), getattr(plain, net).parameters()):
+        torch.testing.assert_close(found, torch.stack([loss_D, loss_G]).detach(), rtol=1e-4, atol=0)
+        for name in ("G", "D"):
+            for parameter, expected in zip(getattr(ours, name).parameters(), getattr(plain, name).parameters()):
+                assert parameter.grad.stride() == parameter.stride()
                 error = (parameter.grad - expected.grad).norm() / expected.grad.norm()
-                assert error < 1e-4, (net, parameter.shape, error)
+                assert error < 1e-3, (name, parameter.shape, error)
+                # A gradient that is zero up to rounding may move its weight by the whole rate, either way.
+                moved_apart = ((parameter - expected).abs() > 1e-2 * RUN.lr).double().mean()
+                assert moved_apart < 1e-2, (name, parameter.shape, moved_apart)
 
 
 def test_adam_is_keras_adam() -> None:
