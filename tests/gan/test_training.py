@@ -48,7 +48,7 @@ def test_a_step_is_the_textbook_simultaneous_update(dataset: Dataset) -> None:
         gradients_G = torch.autograd.grad(loss_G, list(plain.G.parameters()))
         for net, gradients, adam in ((plain.D, gradients_D, plain.adam_D), (plain.G, gradients_G, plain.adam_G)):
             for parameter, gradient in zip(net.parameters(), gradients):
-                parameter.grad = torch.empty_like(parameter).copy_(gradient)  # fused Adam takes equal strides for granted
+                parameter.grad = torch.empty_like(parameter).copy_(gradient)  # fused Adam wants equal strides
             adam.step()
 
         torch.testing.assert_close(found, torch.stack([loss_D, loss_G]).detach(), rtol=1e-4, atol=0)
