@@ -4,8 +4,8 @@ Stages are thin: they read files and `params.yaml`, call the rooms, and write fi
 
     params    params.yaml as frozen dataclasses            files      files and folders that are whole or absent
     errors    what can go wrong, in one line               stage      what all stages share
-    data/     what a data set is and where it comes from   tracking   the only door to MLflow
-    gan/      layers, networks, losses, the training loop
+    data/     what a data set is and where it comes from   tracking   the only door to MLflow, which cannot hurt a run
+    gan/      layers, networks, losses, the training loop  store      MLflow's side of that door
     scores/   features -> statistics -> number, one file per score
 
 Rooms know neither YAML, DVC nor MLflow; stages contain no mathematics.

