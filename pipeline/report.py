@@ -29,11 +29,12 @@ class Result:
 
     @property
     def swing(self) -> float:
-        """By which factor the FID moved between the last two points of its curve; infinite where there is one."""
-        if len(self.fid) < 2:
+        """The largest factor between neighbours in the second half of the FID's curve; infinite for a single point."""
+        points = self.fid.iloc[:, 1].to_list()
+        if len(points) < 2:
             return math.inf
-        before, after = self.fid.iloc[-2:, 1]
-        return max(before, after) / min(before, after)
+        half = points[min(len(points) // 2, len(points) - 2):]
+        return max(max(a, b) / max(min(a, b), 1e-9) for a, b in zip(half, half[1:]))
 
 
 def report(reference: Path, training: Path, evaluation: Path, page: Path, pictures: Path) -> None:
@@ -52,7 +53,7 @@ def report(reference: Path, training: Path, evaluation: Path, page: Path, pictur
         pictures=os.path.relpath(pictures, page.parent), evaluation=os.path.relpath(evaluation, page.parent))
     with files.replacing(pictures) as temporary:
         draw_losses(results, temporary / "losses.png")
-        draw_fid(results, controls["fid_classifier_of_test_images"], temporary / "fid.png")
+        draw_fid(results, temporary / "fid.png")
     files.write(page, text.encode())
 
 
@@ -65,7 +66,7 @@ def read(name: str, run: Run, training: Path, evaluation: Path) -> Result:
 def change(before: Result, after: Result, fid_name: str, test_images: int) -> dict[str, Any]:
     """What was changed from one run to the next, and what may be said of its effect.
 
-    A FID ratio counts as seen when it exceeds the swing that either curve still makes at its end; a probe difference
+    A FID ratio counts as seen when it exceeds the swing that either curve makes in its second half; a probe difference
     when it exceeds the sampling error (95 %) of two accuracies on as many test images.
     """
     changed = [f"{key} {getattr(before.run, key):g} → {getattr(after.run, key):g}"
@@ -84,7 +85,7 @@ def change(before: Result, after: Result, fid_name: str, test_images: int) -> di
 
 def draw_losses(results: list[Result], path: Path) -> None:
     """Both losses of all runs, on shared axes, with the values at which D cannot tell real from fake."""
-    figure = Figure(figsize=(10, 3.6), layout="constrained")
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
     axes = figure.subplots(1, 2, sharex=True)
     for axis, key, title, blind in ((axes[0], "loss_D", "Discriminator", 2 * math.log(2)),
                                     (axes[1], "loss_G", "Generator", math.log(2))):
@@ -92,19 +93,20 @@ def draw_losses(results: list[Result], path: Path) -> None:
             axis.plot(result.losses["images_seen"] / 1000, result.losses[key], color=colour, label=result.name)
         axis.axhline(blind, color="grey", linestyle=":", label="D cannot tell")
         axis.set(title=title, xlabel="images seen, thousands", ylabel="loss, nats")
-    axes[0].legend(frameon=False)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", frameon=False)
     save(figure, path)
 
 
-def draw_fid(results: list[Result], floor: float, path: Path) -> None:
-    """The FID of all runs over images seen, on a logarithmic axis, above the floor of real test images."""
+def draw_fid(results: list[Result], path: Path) -> None:
+    """The FID of all runs over images seen, on a logarithmic axis."""
     figure = Figure(figsize=(7, 3.8), layout="constrained")
     axis = figure.subplots()
     for result, colour in zip(results, COLOURS):
         axis.plot(result.fid["images_seen"] / 1000, result.fid.iloc[:, 1], "o-", color=colour, label=result.name)
-    axis.axhline(floor, color="grey", linestyle=":", label="real test images")
     axis.set(yscale="log", xlabel="images seen, thousands", ylabel="Fréchet distance, classifier features")
-    axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    axis.yaxis.set_major_formatter("{x:.0f}")
+    axis.yaxis.set_minor_formatter("{x:.0f}")
+    figure.legend(loc="outside right center", frameon=False)
     save(figure, path)
 
 

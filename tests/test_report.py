@@ -36,6 +36,8 @@ def test_a_change_names_what_was_changed() -> None:
     ((100, [300, 150, 100]), (30, [90, 40, 30]), True),    # ×3.3 against swings of ×1.5 and ×1.3
     ((30, [90, 40, 30]), (100, [300, 150, 100]), True),    # worse is seen as well
     ((100, [300, 150, 100]), (70, [90, 140, 70]), False),  # ×1.4 against a swing of ×2
+    ((100, [900, 95, 130, 100]), (80, [80, 80, 80, 80]), False),  # ×1.25 against ×1.37 one point before the end
+    ((100, [900, 100, 100, 100]), (80, [80, 80, 80, 80]), True),  # how a curve begins does not matter
     ((100, [100]), (1, [1]), False),                       # one point says nothing of the swing
 ])
 def test_a_distance_counts_only_beyond_the_swing_of_the_curves(before: Any, after: Any, seen: bool) -> None:
