@@ -1,7 +1,7 @@
 """What MLflow costs a training: python -m benchmarks.tracking
 
-The same training with tracking on and off, interleaved, each in a process of its own so that importing MLflow,
-creating its store and waiting for it at the end count.
+The same training with tracking on and off, interleaved, each in a process of its own so that importing MLflow
+and waiting for it at the end count; the first creates the store.
 """
 import os
 import statistics

@@ -1,4 +1,6 @@
-"""Images per second of this project's training step against the textbook's, interleaved: python -m benchmarks.training
+"""Images per second of this project's training step against the textbook's: python -m benchmarks.training
+
+On the CPU, taking turns.
 
 The textbook loop follows the public PyTorch DCGAN example's method on the slides' networks: a DataLoader over
 tensors, float32, `nn.Dropout`, symmetric-padding convolutions of the same sizes, D's step on real and fake as two
@@ -25,7 +27,7 @@ STEPS = 12
 def main() -> None:
     """Prints a table row for each batch size: both rates and their ratio, medians of interleaved repetitions."""
     images = np.random.default_rng(0).integers(0, 256, (256 * STEPS, 1, 28, 28), np.uint8)
-    device = devices.choose(Hardware(device="auto", precision="auto"))
+    device = devices.choose(Hardware(device="cpu", precision="auto"))
     print(f"{device.facts}\n| batch | textbook, images/s | this project, images/s | ratio |\n|---|---:|---:|---:|")
     for batch in (100, 256):
         contestants = [textbook(images, batch), ours(images, batch, device)]

@@ -1,10 +1,12 @@
-"""Stage evaluate: the scores of a trained model. Test images are used here, once, and nowhere before."""
+"""Stage evaluate: the scores of a trained model. Nothing is ever chosen by the test images it uses."""
+import copy
 from pathlib import Path
 
 import torch
 
 from pipeline import files, params, stage, tracking
 from pipeline.data import images, pixels
+from pipeline.errors import InputError
 from pipeline.gan import checkpoint, devices, sampling
 from pipeline.gan.networks import build
 from pipeline.scores import frechet, probe
@@ -18,6 +20,8 @@ def evaluate(name: str, data: Path, reference: Path, model: Path, report: Path) 
     dataset = images.load(data)
     real = references.load(reference, dataset.digest)
     trained = checkpoint.load_model(model)
+    if trained.facts["data"] != dataset.digest:
+        raise InputError(f"{model}: trained on other data than {data}; run `dvc repro`")
     device = devices.choose(section.hardware)
     scoring = section.evaluate
 
@@ -25,6 +29,7 @@ def evaluate(name: str, data: Path, reference: Path, model: Path, report: Path) 
     z = torch.randn(scoring.fid_images, trained.network.z_dim, generator=torch.Generator().manual_seed(scoring.seed))
     with sampling.evaluating(G, trained.network.z_dim, section.sampling, device):
         fakes = sampling.sample(G, z, device)
+        scored = copy.deepcopy(G).cpu()
     _, untrained = build(trained.network, trained.facts["leak"], torch.Generator().manual_seed(trained.facts["seed"]))
     used = min(scoring.probe_images, len(dataset.train_images))
     probes = {}
@@ -47,10 +52,11 @@ def evaluate(name: str, data: Path, reference: Path, model: Path, report: Path) 
         stage.write_scores(temporary / "metrics.json", scores | protocol)
         files.write(temporary / "samples.png", pixels.png(grid))
 
-    description = Description(name, trained.facts["run"], dataset.meta, {"model": trained.digest}, same="model")
+    tags = {"model": trained.digest, "data": dataset.digest}
+    description = Description(name, trained.facts["run"], dataset.meta, tags, same="model")
     with tracking.run(description) as tracker:
         tracker.image("final samples", grid, trained.facts["images_seen"])
-        tracker.model(model, scores, trained.facts["images_seen"])
+        tracker.model(scored, trained.network.z_dim, scores, trained.facts["images_seen"])
     print(f"{name}: " + ", ".join(f"{key} {value:.4g}" for key, value in scores.items()))
 
 

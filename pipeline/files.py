@@ -9,7 +9,7 @@ from pathlib import Path
 
 def write(path: Path, content: bytes) -> None:
     """Replaces `path` by `content` in one step: a reader sees the old file or the new one, on disk, never a part."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "wb") as file:
@@ -24,15 +24,18 @@ def write(path: Path, content: bytes) -> None:
 @contextmanager
 def replacing(folder: Path) -> Iterator[Path]:
     """Yields an empty sibling of `folder` that takes its place if the block ends well, and vanishes otherwise."""
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
+    temporary, old = (folder.with_name(f".{folder.name}.{kind}") for kind in ("partial", "old"))
     try:
+        for leftover in (temporary, old):
+            shutil.rmtree(leftover, ignore_errors=True)
         temporary.mkdir(parents=True)
         yield temporary
         if folder.exists():
-            shutil.rmtree(folder)
+            folder.replace(old)
         temporary.replace(folder)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        for leftover in (temporary, old):
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def sha256(path: Path) -> str:

@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Literal, get_type_hints
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from pipeline.errors import InputError
 
@@ -21,7 +21,7 @@ PARAMS = Path("params.yaml")
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Rate = Annotated[float, Field(gt=0, le=1)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 
 
 class Section:
@@ -83,11 +83,11 @@ class Sampling(Section):
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate(Section):
-    """Scores of a finished run. The probe sees `probe_images`, of which the last `probe_validation` choose its C."""
+    """Scores of a finished run. The probe sees `probe_images`, whose last share `probe_validation` chooses its C."""
     seed: Seed
     fid_images: Annotated[int, Field(ge=2)]
-    probe_images: Annotated[int, Field(ge=2)]
-    probe_validation: Count
+    probe_images: Annotated[int, Field(ge=100)]
+    probe_validation: Annotated[float, Field(ge=0.05, le=0.5)]
     probe_C: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
 
 
@@ -109,18 +109,16 @@ def load(path: Path = PARAMS) -> Params:
         content = YAML(typ="safe", pure=True).load(path.read_text())
     except FileNotFoundError:
         raise InputError(f"{path}: not found; run this from the project's root folder") from None
-    except (MarkedYAMLError, UnicodeDecodeError) as error:
+    except (YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: {_yaml_problem(error)}") from None
     try:
-        params = TypeAdapter(Params).validate_json(json.dumps(content))
+        params = TypeAdapter(Params).validate_json(json.dumps(content, default=str))
     except ValidationError as error:
         # A misspelt key is missing as well: its own line says more.
         first = min(error.errors(), key=lambda problem: problem["type"] != "unexpected_keyword_argument")
         raise InputError(f"{path}: {_problem(first)}") from None
-    scoring = params.evaluate
-    if scoring.probe_validation >= scoring.probe_images:
-        raise InputError(f"{path}: evaluate.probe_validation = {scoring.probe_validation}: expected less than "
-                         f"evaluate.probe_images, {scoring.probe_images}")
+    if "reference" in params.runs:
+        raise InputError(f"{path}: runs.reference: models/reference is the classifier's folder; take another name")
     return params
 
 
@@ -131,11 +129,10 @@ def run_of(params: Params, name: str) -> Run:
     return params.runs[name]
 
 
-def _yaml_problem(error: MarkedYAMLError | UnicodeDecodeError) -> str:
-    if isinstance(error, UnicodeDecodeError):
-        return f"not UTF-8 text (byte {error.start})"
-    line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-    return line + (error.problem or str(error)).splitlines()[0]
+def _yaml_problem(error: YAMLError | UnicodeDecodeError) -> str:
+    if isinstance(error, MarkedYAMLError) and error.problem and error.problem_mark:
+        return f"line {error.problem_mark.line + 1}: {error.problem.splitlines()[0]}"
+    return f"not YAML: {str(error).splitlines()[0]}"
 
 
 def _problem(error: ErrorDetails) -> str:

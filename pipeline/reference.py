@@ -38,7 +38,7 @@ def reference(data: Path, model: Path, report: Path) -> None:
         "probe_accuracy_test_of_pixels": raw["accuracy_test"],
         "probe_C_of_pixels": raw["C"],
     }
-    references.save(model, net, moments, {"data": dataset.digest, "channels": dataset.shape[0],
+    references.save(model, net, moments, {"data": dataset.digest, "shape": dataset.shape,
                                           "classes": dataset.classes})
     stage.write_scores(report / "metrics.json", scores)
     print(f"reference: classifier {scores['classifier_accuracy_test']:.2%} on test images, "

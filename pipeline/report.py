@@ -1,4 +1,5 @@
 """Stage report: what the study's files say, in one page that reads files only."""
+import itertools
 import json
 import math
 import os
@@ -89,7 +90,7 @@ def draw_losses(results: list[Result], path: Path) -> None:
     axes = figure.subplots(1, 2, sharex=True)
     for axis, key, title, blind in ((axes[0], "loss_D", "Discriminator", 2 * math.log(2)),
                                     (axes[1], "loss_G", "Generator", math.log(2))):
-        for result, colour in zip(results, COLOURS):
+        for result, colour in zip(results, itertools.cycle(COLOURS)):
             axis.plot(result.losses["images_seen"] / 1000, result.losses[key], color=colour, label=result.name)
         axis.axhline(blind, color="grey", linestyle=":", label="D cannot tell")
         axis.set(title=title, xlabel="images seen, thousands", ylabel="loss, nats")
@@ -101,7 +102,7 @@ def draw_fid(results: list[Result], path: Path) -> None:
     """The FID of all runs over images seen, on a logarithmic axis."""
     figure = Figure(figsize=(7, 3.8), layout="constrained")
     axis = figure.subplots()
-    for result, colour in zip(results, COLOURS):
+    for result, colour in zip(results, itertools.cycle(COLOURS)):
         axis.plot(result.fid["images_seen"] / 1000, result.fid.iloc[:, 1], "o-", color=colour, label=result.name)
     axis.set(yscale="log", xlabel="images seen, thousands", ylabel="Fréchet distance, classifier features")
     axis.yaxis.set_major_formatter("{x:.0f}")

@@ -5,6 +5,7 @@ Called from one thread only, tracking's. MLflow is imported there too: it takes 
 import logging
 import math
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -17,9 +18,9 @@ import numpy as np
 import torch
 from filelock import FileLock
 from PIL.Image import Image
+from torch import nn
 
 from pipeline import files
-from pipeline.gan.checkpoint import load_model
 
 EXPERIMENT = "dcgan"
 
@@ -46,7 +47,8 @@ def root() -> Path:
 
 def provenance() -> dict[str, str]:
     """Tags that lead from a run to the commit, the DVC stage and experiment, and the process that made it."""
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
+    git = shutil.which("git")
+    commit = git and subprocess.run([git, "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
     tags = {"mlflow.source.git.commit": commit, "mlflow.source.name": Path(sys.argv[0]).name,
             "dvc.stage": os.environ.get("DVC_STAGE"), "dvc.experiment": os.environ.get("DVC_EXP_NAME"),
             "process": f"{socket.gethostname()}:{os.getpid()}"}
@@ -79,6 +81,7 @@ class Store:
                 experiment = mlflow.get_experiment(mlflow.create_experiment(EXPERIMENT, where))
         self._bury(experiment.experiment_id)
         self.run_id = self.run_id or self._existing(description, experiment.experiment_id)
+        continued = bool(self.run_id and description.same)  # whose tags tell of the training that made it
         if not self.run_id:
             tags = description.tags | provenance()
             client = mlflow.MlflowClient()
@@ -87,7 +90,8 @@ class Store:
                 files.write(description.id_file, self.run_id.encode())
         mlflow.end_run()  # of an attempt that failed half-way
         mlflow.start_run(self.run_id, log_system_metrics=description.same is None)
-        mlflow.set_tags(provenance())
+        here = provenance()
+        mlflow.set_tags({"process": here["process"]} if continued else here)
         mlflow.log_params(description.params)
         self.dataset = self._dataset(description.data)
         mlflow.log_input(self.dataset, context="training")
@@ -100,6 +104,8 @@ class Store:
         mlflow.MlflowClient().log_batch(self.run_id, metrics=fresh)
 
     def image(self, key: str, picture: Image, step: int) -> None:
+        if step <= min(self.written.values(), default=-1):
+            return
         import mlflow
         mlflow.log_image(picture, key=key, step=step, synchronous=True)
 
@@ -107,15 +113,14 @@ class Store:
         import mlflow
         mlflow.set_tags(tags)
 
-    def model(self, folder: Path, scores: dict[str, float], step: int) -> None:
-        """Logs the generator in `folder` as a model that needs no code of ours, and `scores` linked to it."""
+    def model(self, G: nn.Module, z_dim: int, scores: dict[str, float], step: int) -> None:
+        """Logs G as a model that needs no code of ours, and `scores` linked to it."""
         import mlflow
-        model = load_model(folder)
-        z = np.random.default_rng(0).standard_normal((2, model.network.z_dim), np.float32)
+        z = np.random.default_rng(0).standard_normal((2, z_dim), np.float32)
         requirements = [f"torch=={torch.__version__.partition('+')[0]}"]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch.export's notes on its own archive
-            info = mlflow.pytorch.log_model(model.G, name="generator", input_example=z, pip_requirements=requirements)
+            info = mlflow.pytorch.log_model(G, name="generator", input_example=z, pip_requirements=requirements)
         mlflow.log_metrics(scores, step=step, model_id=info.model_id, dataset=self.dataset)
 
     def close(self, status: str) -> None:
@@ -133,6 +138,8 @@ class Store:
         if not (description.id_file and description.id_file.exists()):
             return ""
         run_id = description.id_file.read_text()
+        if run_id not in {run.info.run_id for run in client.search_runs([experiment])}:
+            return ""  # deleted, or of another store
         for key in client.get_run(run_id).data.metrics:
             if not key.startswith("system/"):
                 self.written[key] = max(metric.step for metric in client.get_metric_history(run_id, key))

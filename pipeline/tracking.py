@@ -11,12 +11,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from PIL.Image import Image
+from torch import nn
 
 from pipeline import files
 from pipeline.store import Description, Store
@@ -56,25 +57,25 @@ class Tracker:
     def tags(self, tags: dict[str, str]) -> None:
         """Facts that the run is found by."""
 
-    def model(self, folder: Path, scores: dict[str, float], images_seen: int) -> None:
-        """The trained model in `folder`, with the scores that it and its data set are linked to."""
+    def model(self, G: nn.Module, z_dim: int, scores: dict[str, float], images_seen: int) -> None:
+        """The generator that was scored, on the CPU in eval mode, and the scores that it and its data are linked to."""
 
 
 @dataclass(frozen=True)
-class Report:
+class Entry:
     """One call of a method of the store."""
     method: str
     arguments: dict[str, Any]
 
 
 class BackgroundTracker(Tracker):
-    """Puts reports in a queue; a thread writes them to `store` in order."""
+    """Puts what is reported in a queue; a thread writes it to `store` in order."""
 
     def __init__(self, description: Description, store: Store):
         self.name = description.name
         self.store = store
-        self.reports: queue.SimpleQueue[Report | None] = queue.SimpleQueue()
-        self.pending: list[Report] = [Report("open", {"description": description})]
+        self.entries: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
+        self.pending: list[Entry] = [Entry("open", {"description": description})]
         self.deadline = float("inf")
         self.warned = False
         self.thread = threading.Thread(target=self._work, name="tracking", daemon=True)
@@ -83,28 +84,32 @@ class BackgroundTracker(Tracker):
     def metrics(self, values: dict[str, float], images_seen: int) -> None:
         now = int(time.time() * 1000)
         rows = [(key, float(value), now, images_seen) for key, value in values.items()]
-        self.reports.put(Report("metrics", {"rows": rows}))
+        self.entries.put(Entry("metrics", {"rows": rows}))
 
     def image(self, key: str, picture: Image, images_seen: int) -> None:
-        self.reports.put(Report("image", {"key": key, "picture": picture, "step": images_seen}))
+        self.entries.put(Entry("image", {"key": key, "picture": picture, "step": images_seen}))
 
     def tags(self, tags: dict[str, str]) -> None:
-        self.reports.put(Report("tags", {"tags": tags}))
+        self.entries.put(Entry("tags", {"tags": tags}))
 
-    def model(self, folder: Path, scores: dict[str, float], images_seen: int) -> None:
-        self.reports.put(Report("model", {"folder": folder, "scores": scores, "step": images_seen}))
+    def model(self, G: nn.Module, z_dim: int, scores: dict[str, float], images_seen: int) -> None:
+        self.entries.put(Entry("model", {"G": G, "z_dim": z_dim, "scores": scores, "step": images_seen}))
 
     def close(self, status: str) -> None:
         """Ends the run; returns when all is written or, after CLOSE_SECONDS, when what is left lies in a file."""
         self.deadline = time.monotonic() + CLOSE_SECONDS
-        self.reports.put(Report("close", {"status": status}))
-        self.reports.put(None)
+        self.entries.put(Entry("close", {"status": status}))
+        self.entries.put(None)
         self.thread.join(CLOSE_SECONDS + RETRY_SECONDS)
-        while not self.reports.empty():
-            if (report := self.reports.get()) is not None:
-                self.pending.append(report)
+        with suppress(queue.Empty):
+            while True:
+                if (entry := self.entries.get_nowait()) is not None:
+                    self.pending.append(entry)
         if self.pending:
-            print(f"tracking: MLflow did not take everything; the rest is in {self._rescue()}", file=sys.stderr)
+            try:
+                print(f"tracking: MLflow did not take everything; the rest is in {self._rescue()}", file=sys.stderr)
+            except OSError as error:
+                print(f"tracking: MLflow did not take everything, and the rest is lost ({error})", file=sys.stderr)
 
     def _work(self) -> None:
         closing = False
@@ -128,19 +133,19 @@ class BackgroundTracker(Tracker):
         until = time.monotonic() + FLUSH_SECONDS
         while (left := until - time.monotonic()) > 0:
             try:
-                report = self.reports.get(timeout=left)
+                entry = self.entries.get(timeout=left)
             except queue.Empty:
                 return False
-            if report is None:
+            if entry is None:
                 return True
-            if report.method == "metrics" and self.pending and self.pending[-1].method == "metrics":
-                self.pending[-1].arguments["rows"].extend(report.arguments["rows"])
+            if entry.method == "metrics" and self.pending and self.pending[-1].method == "metrics":
+                self.pending[-1].arguments["rows"].extend(entry.arguments["rows"])
             else:
-                self.pending.append(report)
+                self.pending.append(entry)
         return False
 
     def _rescue(self) -> Path:
-        """Writes what is pending as one JSON line for each report, pictures as PNG files beside it."""
+        """Writes what is pending as one JSON line for each entry, pictures as PNG files beside it."""
         folder = Path(".work/tracking") / f"{self.name}-{os.getpid()}-{int(time.time())}"
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -151,6 +156,6 @@ class BackgroundTracker(Tracker):
                 return path.name
             return str(value)
 
-        lines = [json.dumps({"method": report.method} | report.arguments, default=plain) for report in self.pending]
+        lines = [json.dumps({"method": entry.method} | entry.arguments, default=plain) for entry in self.pending]
         files.write(folder / "reports.jsonl", ("\n".join(lines) + "\n").encode())
         return folder / "reports.jsonl"

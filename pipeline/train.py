@@ -32,6 +32,7 @@ from pipeline.scores.reference import Reference
 from pipeline.store import Description
 
 WORK = Path(".work/train")
+GRID_SEED, FID_SEED = sampling.SEED + 1, sampling.SEED + 2  # of the z of all runs' snapshots
 History = dict[str, list[dict[str, float]]]  # "losses" and "fid": rows, each with its images_seen
 
 
@@ -62,9 +63,9 @@ def train(name: str, data: Path, reference: Path, model: Path, report: Path) -> 
             values = {"loss_D": progress.loss_D, "loss_G": progress.loss_G}
             history["losses"].append({"images_seen": progress.images_seen} | values)
             if progress.epoch_ended or progress.images_seen - last(history["fid"]) >= section.train.fid_every:
-                grid, fid = look(state, section, real, device)
+                grid, fid = snapshot(state, section, real, device)
                 history["fid"].append({"images_seen": progress.images_seen} | fid)
-                files.write(scratch / "samples" / f"{progress.images_seen:09}.png", pixels.png(grid))
+                files.write(scratch / "samples" / picture(progress.images_seen), pixels.png(grid))
                 tracker.image("samples", grid, progress.images_seen)
                 values |= fid
             tracker.metrics(values, progress.images_seen)
@@ -76,13 +77,14 @@ def train(name: str, data: Path, reference: Path, model: Path, report: Path) -> 
                  "reference": real.digest}
         tracker.tags({"model": checkpoint.save_model(model, state.G, state.D, facts)})
     write(report, history, scratch / "samples")
+    (scratch / "state.pt").unlink(missing_ok=True)  # first: a half-removed folder must not be resumed
     shutil.rmtree(scratch)
 
 
-def look(state: State, section: Params, real: Reference, device: Device) -> tuple[Image, dict[str, float]]:
+def snapshot(state: State, section: Params, real: Reference, device: Device) -> tuple[Image, dict[str, float]]:
     """The grid of samples of the fixed z, and the Fréchet distance of more, under its name; `state` stays as it is."""
-    z_grid = torch.randn(section.train.grid ** 2, state.z_dim, generator=torch.Generator().manual_seed(0))
-    z_fid = torch.randn(section.train.fid_images, state.z_dim, generator=torch.Generator().manual_seed(1))
+    z_grid = torch.randn(section.train.grid ** 2, state.z_dim, generator=torch.Generator().manual_seed(GRID_SEED))
+    z_fid = torch.randn(section.train.fid_images, state.z_dim, generator=torch.Generator().manual_seed(FID_SEED))
     with sampling.evaluating(state.G, state.z_dim, section.sampling, device) as G:
         grid = pixels.grid(sampling.sample(G, z_grid, device), section.train.grid)
         return grid, {frechet.name(section.train.fid_images): real.fid(sampling.sample(G, z_fid, device))}
@@ -93,7 +95,14 @@ def write(report: Path, history: History, samples: Path) -> None:
     with files.replacing(report) as temporary:
         for key, rows in history.items():
             pd.DataFrame(rows).to_csv(temporary / f"{key}.csv", index=False, float_format="%.6g")
-        shutil.copytree(samples, temporary / "samples")
+        (temporary / "samples").mkdir()
+        for row in history["fid"]:
+            shutil.copy(samples / picture(row["images_seen"]), temporary / "samples")
+
+
+def picture(images_seen: float) -> str:
+    """The file name of a sample grid."""
+    return f"{images_seen:09.0f}.png"
 
 
 def check(section: Params, name: str, run: Run, dataset: Dataset) -> None:

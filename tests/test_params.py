@@ -10,8 +10,8 @@ from tests.conftest import ROOT
 
 
 def edited(tmp_path: Path, old: str, new: str) -> Path:
-    """The project's params.yaml with one piece replaced."""
-    text = (ROOT / "params.yaml").read_text()
+    """The params.yaml of the tests with one piece replaced."""
+    text = (Path(__file__).parent / "params.yaml").read_text()
     assert old in text
     path = tmp_path / "params.yaml"
     path.write_text(text.replace(old, new, 1))
@@ -50,7 +50,10 @@ def test_the_slides_four_tests_are_the_runs() -> None:
     ("  test1:", "  ../test1:", "runs.../test1"),
     ("  probe_C: [0.01, 0.1, 1.0]", "  probe_C: []", "evaluate.probe_C = []: expected"),
     ("data:", "data: [", "line"),
-    ("probe_validation: 2500", "probe_validation: 10000", "evaluate.probe_validation = 10000: expected less than"),
+    ("data:", "data:\x07", "not YAML"),
+    ("lr: 0.0001", "lr: 2026-01-01", "runs.test1.lr = '2026-01-01': expected a valid number"),
+    ("  test1:", "  reference:", "runs.reference"),
+    ("probe_validation: 0.25", "probe_validation: 1", "evaluate.probe_validation = 1: expected less"),
 ])
 def test_bad_input_gets_one_line(tmp_path: Path, old: str, new: str, expected: str) -> None:
     path = edited(tmp_path, old, new)

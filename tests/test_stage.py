@@ -27,7 +27,7 @@ def test_a_missing_dependency_and_a_missing_word_are_named(params: Params) -> No
     assert result.returncode == 2 and "usage: python -m pipeline.reference [-h] data model report" in result.stderr
 
 
-def test_a_full_disk_is_one_line(params: Params) -> None:
+def test_a_place_that_cannot_be_written_is_one_line(params: Params) -> None:
     result = run_stage("fetch", "/dev/full/digits")
     assert result.returncode == 1 and result.stderr.count("\n") == 1 and "/dev/full" in result.stderr
 

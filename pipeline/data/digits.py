@@ -14,7 +14,7 @@ FACTS = {
     "name": "digits",
     "classes": [str(digit) for digit in range(10)],
     "source": "scikit-learn's load_digits: the test half of UCI's Optical Recognition of Handwritten Digits, "
-              "bilinearly enlarged from 8x8 to 28x28; every fifth image, class by class, is held out as test",
+              "bilinearly enlarged from 8x8 to 28x28; 360 images, drawn class by class, are held out as test",
     "url": "https://archive.ics.uci.edu/dataset/80",
     "licence": "CC BY 4.0",
 }

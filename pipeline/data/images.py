@@ -66,7 +66,7 @@ def load(folder: Path) -> Dataset:
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS}
     except FileNotFoundError as error:
         raise InputError(f"{error.filename}: not found; run `dvc repro fetch`") from None
-    except (KeyError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{folder}: not a data set of this project ({error}); run `dvc repro fetch`") from None
     return Dataset(**arrays, meta=meta)
 

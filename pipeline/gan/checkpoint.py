@@ -80,6 +80,6 @@ def load_model(folder: Path) -> Model:
             net.load_state_dict(from_safetensors(content))
     except FileNotFoundError as error:
         raise InputError(f"{error.filename}: not found; run `dvc repro` to train it") from None
-    except (KeyError, ValueError, RuntimeError, SafetensorError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{folder}: not a model of this project ({str(error).splitlines()[0]})") from None
     return Model(G.eval(), D.eval(), network, facts)

@@ -23,17 +23,19 @@ class Device:
     @property
     def facts(self) -> dict[str, str | int]:
         """What decides, with code, data and parameters, about every bit of a result."""
-        kind = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type
+        kind = self.device.type
+        if kind != "mps":
+            kind = torch.cuda.get_device_name() if kind == "cuda" else torch.cpu.get_capabilities()["cpu_name"]
         return {"device": kind, "dtype": str(self.dtype).removeprefix("torch."), "threads": torch.get_num_threads(),
                 "torch": torch.__version__}
 
 
 def choose(hardware: Hardware) -> Device:
-    """The device and precision asked for, `auto` being the best; InputError when this machine has not got them."""
+    """The device and precision asked for; InputError when this machine has not got them."""
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     name = hardware.device
     if name == "auto":
-        name = next(kind for kind in ("cuda", "mps", "cpu") if available[kind])
+        name = "cuda" if available["cuda"] else "cpu"  # mps has not been tried
     if not available[name]:
         raise InputError(f"params.yaml: hardware.device = {name!r}: this machine has "
                          f"{', '.join(kind for kind in available if available[kind])}")
@@ -45,6 +47,7 @@ def choose(hardware: Hardware) -> Device:
         _keep_freed_memory()
     if name == "cuda":
         torch.backends.cudnn.deterministic = True
+        torch.backends.cudnn.allow_tf32 = hardware.precision != "fp32"
     bf16 = fast if hardware.precision == "auto" else hardware.precision == "bf16"
     return Device(torch.device(name), torch.bfloat16 if bf16 else torch.float32)
 

@@ -91,7 +91,7 @@ NETWORKS = {
     # D. Nguyen, "DCGAN", slides and notebook, Hochschule Offenburg 2020, after TensorFlow's DCGAN tutorial: LeakyReLU
     # in both networks, dropout and no batch norm in D, Keras' defaults. Departures: running variances carry Bessel's
     # correction in the dense batch norm as well (Keras: in the others only; 1 % at batch 100); Adam adds epsilon after
-    # its bias correction, Keras before it (equal after some hundred updates).
+    # its bias correction, Keras before it (equal after a few thousand updates).
     "slides": Network(
         z_dim=100,
         image=(1, 28, 28),

@@ -7,6 +7,7 @@ weights ("standing statistics" in Kang et al. 2020, StudioGAN; "precise batch no
 """
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import ceil
 
 import numpy as np
 import torch
@@ -14,16 +15,27 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from pipeline.data.pixels import to_uint8
+from pipeline.errors import DivergedError
 from pipeline.gan.devices import Device
 from pipeline.params import Sampling
 
-BATCH = 250  # images at a time; no result depends on it but recomputed statistics, which average over such batches
+BATCH = 250  # images at a time at most; recomputed statistics are averages over such batches
+SEED = 2**40  # of the z that statistics are recomputed with: no seed of params.yaml reaches so far
 
 
 def sample(G: nn.Module, z: Tensor, device: Device) -> np.ndarray:
-    """uint8 images (n, c, h, w), one for each row of z (n, z_dim); G has to be in eval mode."""
-    with torch.no_grad(), device.autocast():
-        return np.concatenate([to_uint8(G(part.to(device.device))).cpu().numpy() for part in z.split(BATCH)])
+    """uint8 images (n, c, h, w), one for each row of z (n, z_dim), from G in the mode it is in.
+
+    DivergedError when they are not finite.
+    """
+    images = []
+    for part in z.tensor_split(ceil(len(z) / BATCH)):
+        with torch.no_grad(), device.autocast():
+            fake = G(part.to(device.device))
+        if not fake.isfinite().all():
+            raise DivergedError("the generator makes images that are not finite: lower lr")
+        images.append(to_uint8(fake).cpu().numpy())
+    return np.concatenate(images)
 
 
 @contextmanager
@@ -37,7 +49,7 @@ def evaluating(G: nn.Module, z_dim: int, sampling: Sampling, device: Device) -> 
             for norm in norms:
                 norm.reset_running_stats()
                 norm.momentum = None  # a cumulative average in place of an exponential one
-            z = torch.randn(sampling.statistics_images, z_dim, generator=torch.Generator().manual_seed(0))
+            z = torch.randn(sampling.statistics_images, z_dim, generator=torch.Generator().manual_seed(SEED))
             G.train()
             sample(G, z, device)
         yield G.eval()

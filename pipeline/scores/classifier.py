@@ -17,15 +17,16 @@ BATCH = 500  # images at a time when nothing is learned
 class Classifier(nn.Module):
     """Three 3x3 convolutions with batch norm and pooling, 128 features, one logit for each class.
 
-    Images float (n, c, h, w) in -1..1, h and w at least 8.
+    Images float (n, c, h, w) in -1..1 of `shape` (c, h, w), h and w at least 8.
     """
 
-    def __init__(self, channels: int, classes: int):
+    def __init__(self, shape: tuple[int, int, int], classes: int):
         super().__init__()
+        channels, height, width = shape
         self.convolutions = nn.Sequential(
             _block(channels, 32), nn.MaxPool2d(2), _block(32, 64), nn.MaxPool2d(2), _block(64, 128),
-            nn.AdaptiveMaxPool2d(3), nn.Flatten())
-        self.dense = nn.Linear(128 * 9, 128)
+            nn.MaxPool2d(2), nn.Flatten())
+        self.dense = nn.Linear(128 * (height // 8) * (width // 8), 128)
         self.logits = nn.Linear(128, classes)
 
     def features(self, x: Tensor) -> Tensor:
@@ -46,7 +47,7 @@ def fit(images: np.ndarray, labels: np.ndarray, classes: int, epochs: int, batch
     n = len(images)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        classifier = Classifier(images.shape[1], classes).to(device.device).to(memory_format=torch.channels_last)
+        classifier = Classifier(images.shape[1:], classes).to(device.device).to(memory_format=torch.channels_last)
         adam = torch.optim.Adam(classifier.parameters(), lr, fused=True)
         schedule = torch.optim.lr_scheduler.OneCycleLR(adam, lr, total_steps=epochs * (n // batch))
         for epoch in range(epochs):

@@ -13,6 +13,7 @@ from scipy.optimize import minimize
 from torch import nn
 from torch.nn import functional as F
 
+from pipeline.errors import InputError
 from pipeline.gan.devices import Device
 from pipeline.scores.classifier import batches
 
@@ -47,18 +48,17 @@ def pixels(images: np.ndarray) -> np.ndarray:
 
 
 def score(train: np.ndarray, train_labels: np.ndarray, test: np.ndarray, test_labels: np.ndarray, classes: int,
-          validation: int, grid: Sequence[float]) -> dict[str, float]:
+          validation: float, grid: Sequence[float]) -> dict[str, float]:
     """The probe's accuracy on `test` and the C behind it.
 
-    C is chosen on the last `validation` training features, fitted on the others; then the SVM is fitted on all of
-    them. Features (n, d) float32, labels (n,). ValueError when a class is absent or nothing is left to fit on.
+    C is chosen on the last share `validation` of the training features, fitted on the others; then the SVM is fitted
+    on all of them. Features (n, d) float32, labels (n,). InputError when the others lack a class.
     """
-    if validation >= len(train):
-        raise ValueError(f"{validation} of {len(train)} images for validation leave none to fit on")
-    x, held_out = train[:-validation], train[-validation:]
-    y, held_out_labels = train_labels[:-validation], train_labels[-validation:]
+    kept = len(train) - round(validation * len(train))
+    x, held_out, y, held_out_labels = train[:kept], train[kept:], train_labels[:kept], train_labels[kept:]
     if absent := sorted(set(range(classes)) - set(y.tolist())):
-        raise ValueError(f"no image of class {absent[0]} among the {len(y)} that the probe is fitted on")
+        raise InputError(f"no image of class {absent[0]} among the {len(y)} that the probe is fitted on: raise "
+                         "evaluate.probe_images")
     weights, accuracies = [np.zeros((x.shape[1] + 1, classes), np.float32)], []
     gram = _gram(x)
     for C in sorted(grid):

@@ -38,7 +38,7 @@ class Reference:
 
 
 def save(folder: Path, net: Classifier, moments: Moments, facts: dict[str, Any]) -> None:
-    """Writes weights and moments to one file, and reference.json with `facts` (data digest, channels, classes)."""
+    """Writes weights and moments to one file, and reference.json with `facts` (data digest, shape, classes)."""
     tensors = {f"classifier.{key}": value.contiguous() for key, value in net.state_dict().items()}
     tensors |= {"count": torch.tensor(moments.count), "mean": moments.mean, "scatter": moments.scatter}
     with files.replacing(folder) as temporary:
@@ -58,12 +58,12 @@ def load(folder: Path, data_digest: str) -> Reference:
             raise InputError(f"{folder / FILE}: not the bytes that reference.json names; the file is damaged: "
                              "delete it and run `dvc checkout` or `dvc repro`")
         tensors = from_safetensors((folder / FILE).read_bytes())
-        net = Classifier(facts["channels"], facts["classes"])
+        net = Classifier(tuple(facts["shape"]), facts["classes"])
         net.load_state_dict({key.removeprefix("classifier."): value for key, value in tensors.items()
                              if key.startswith("classifier.")})
     except FileNotFoundError as error:
         raise InputError(f"{error.filename}: not found; run `dvc repro reference`") from None
-    except (KeyError, ValueError, RuntimeError, SafetensorError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{folder}: not a reference of this project ({str(error).splitlines()[0]})") from None
     net = net.to(memory_format=torch.channels_last).eval()
     return Reference(net, Moments(int(tensors["count"]), tensors["mean"], tensors["scatter"]), facts)

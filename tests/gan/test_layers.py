@@ -5,7 +5,7 @@ import torch
 from scipy.signal import correlate2d
 from torch.nn import functional as F
 
-from pipeline.gan import layers, spectral
+from pipeline.gan import fourier, layers
 
 
 def keras_same(image: np.ndarray, kernel: np.ndarray, stride: int) -> np.ndarray:
@@ -54,7 +54,7 @@ def test_the_transform_gives_the_direct_convolution_and_its_gradients(
     x = torch.randn(3, 8, *size, generator=generator).requires_grad_()
     w = torch.randn(8, 6, kernel, kernel, generator=generator).requires_grad_()
     direct = F.conv_transpose2d(x.double(), w.double(), padding=padding)
-    ours = spectral.conv_transpose2d(x, w, padding)
+    ours = fourier.conv_transpose2d(x, w, padding)
     seed = torch.randn(direct.shape, generator=generator)
     exact, found = (torch.autograd.grad(y, (x, w), seed.to(y.dtype)) for y in (direct, ours))
     for a, b in zip((direct.float(), *exact), (ours, *found)):
@@ -66,7 +66,7 @@ def test_the_transform_in_bf16_is_as_exact_as_bf16_is() -> None:
     x, w = torch.randn(8, 64, 7, 7, generator=generator), torch.randn(64, 32, 5, 5, generator=generator)
     exact = F.conv_transpose2d(x.double(), w.double(), padding=2)
     with torch.autocast("cpu", torch.bfloat16):
-        ours, direct = spectral.conv_transpose2d(x, w, 2), F.conv_transpose2d(x, w, padding=2)
+        ours, direct = fourier.conv_transpose2d(x, w, 2), F.conv_transpose2d(x, w, padding=2)
     error = [((y.double() - exact).norm() / exact.norm()).item() for y in (ours, direct)]
     assert error[0] < 0.008 and error[0] < 2 * error[1]  # 2^-7: a unit of bfloat16's last place
 

@@ -3,6 +3,7 @@ import pytest
 import torch
 from torch import nn
 
+from pipeline.errors import DivergedError
 from pipeline.gan import sampling
 from pipeline.gan.networks import NETWORKS, build
 from pipeline.params import Sampling
@@ -16,7 +17,7 @@ RUNNING = Sampling(batch_norm="running", statistics_images=500)
 def G() -> nn.Sequential:
     """A generator whose running averages lag behind its weights."""
     G, _ = build(NETWORKS["slides"], 0.2, torch.Generator().manual_seed(0))
-    G.train()(torch.randn(50, 100))
+    G.train()(torch.randn(50, 100, generator=torch.Generator().manual_seed(3)))
     with torch.no_grad():
         G[4].weight *= 10
     return G
@@ -48,5 +49,18 @@ def test_an_image_depends_on_its_z_alone(G: nn.Sequential) -> None:
     z = torch.randn(sampling.BATCH + 3, 100, generator=torch.Generator().manual_seed(0))
     with sampling.evaluating(G, 100, RECOMPUTED, FP32):
         together, alone = sampling.sample(G, z, FP32), sampling.sample(G, z[-1:], FP32)
-    assert together.shape == (sampling.BATCH + 3, 1, 28, 28)
+    assert together.shape == (sampling.BATCH + 3, 1, 28, 28)  # parts are even: none of 3, too few for statistics
     assert abs(together[-1].astype(int) - alone[0].astype(int)).max() <= 1
+
+
+def test_any_number_of_images_can_make_statistics(G: nn.Sequential) -> None:
+    asked = Sampling(batch_norm="recomputed", statistics_images=sampling.BATCH + 1)
+    with sampling.evaluating(G, 100, asked, FP32):
+        assert G[5].running_var.isfinite().all()
+
+
+def test_images_that_are_not_finite_are_never_scored(G: nn.Sequential) -> None:
+    with torch.no_grad():
+        G[10].weight[0, 0] = float("nan")
+    with pytest.raises(DivergedError, match="not finite"), sampling.evaluating(G, 100, RUNNING, FP32):
+        sampling.sample(G, torch.zeros(2, 100), FP32)

@@ -5,6 +5,7 @@ import torch
 from sklearn.svm import LinearSVC
 
 from pipeline.data.images import Dataset
+from pipeline.errors import InputError
 from pipeline.gan.networks import NETWORKS, build
 from pipeline.scores import probe
 from tests.conftest import FP32
@@ -64,7 +65,7 @@ def test_shuffled_labels_leave_chance_and_real_ones_do_not(dataset: Dataset) -> 
     shuffled = np.random.default_rng(0).permutation(dataset.train_labels)
 
     def accuracy(labels: np.ndarray) -> float:
-        return probe.score(x, labels, test, dataset.test_labels, 10, 300, [0.01])["accuracy_test"]
+        return probe.score(x, labels, test, dataset.test_labels, 10, 0.2, [0.01])["accuracy_test"]
 
     assert accuracy(shuffled) < 0.2 < 0.9 < accuracy(dataset.train_labels)
 
@@ -80,13 +81,11 @@ def test_C_is_chosen_on_validation_images_only(dataset: Dataset, monkeypatch: py
     monkeypatch.setattr(probe, "fit", fit)
     monkeypatch.setattr(probe, "accuracy", lambda w, x, labels: float(w[0, 0]) if len(x) == 37 else 1 - float(w[0, 0]))
     x, y = np.zeros((100, 4), np.float32), np.arange(100) % 10
-    assert probe.score(x, y, x[:20], y[:20], 10, 37, [0.1, 0.3, 0.2])["C"] == 0.3
+    assert probe.score(x, y, x[:20], y[:20], 10, 0.37, [0.1, 0.3, 0.2])["C"] == 0.3
     assert seen == [(63, 0.1), (63, 0.2), (63, 0.3), (100, 0.3)]
 
 
-def test_a_probe_without_a_class_or_without_images_is_refused() -> None:
+def test_a_probe_without_a_class_is_refused() -> None:
     x, y = np.zeros((30, 4), np.float32), np.arange(30) % 9
-    with pytest.raises(ValueError, match="no image of class 9"):
-        probe.score(x, y, x, y, 10, 5, [1.0])
-    with pytest.raises(ValueError, match="30 of 30 images for validation"):
-        probe.score(x, y, x, y, 10, 30, [1.0])
+    with pytest.raises(InputError, match="no image of class 9 among the 25 that"):
+        probe.score(x, y, x, y, 10, 5 / 30, [1.0])

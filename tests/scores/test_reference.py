@@ -1,5 +1,6 @@
 """The reference: a classifier that classifies, and a distance with the right direction; both survive the disk."""
 import json
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,8 @@ def test_the_distance_grows_with_damage(reference: Reference, dataset: Dataset) 
 
 def test_it_survives_the_disk_and_belongs_to_its_data(reference: Reference, dataset: Dataset, tmp_path: Path) -> None:
     folder = tmp_path / "reference"
-    references.save(folder, reference.classifier, reference.moments, {"data": "abc", "channels": 1, "classes": 10})
+    references.save(folder, reference.classifier, reference.moments,
+                    {"data": "abc", "shape": (1, 28, 28), "classes": 10})
     loaded = references.load(folder, "abc")
     assert loaded.fid(dataset.test_images) == pytest.approx(reference.fid(dataset.test_images), rel=1e-9)
     with pytest.raises(InputError, match="made from other data"):
@@ -65,4 +67,7 @@ def test_it_survives_the_disk_and_belongs_to_its_data(reference: Reference, data
 
 def test_the_studys_classifier_reads_mnist() -> None:
     """The committed result of stage reference: at least 99 % of MNIST's test images."""
-    assert json.loads((ROOT / "reports/reference/metrics.json").read_text())["classifier_accuracy_test"] >= 0.99
+    show = subprocess.run(["git", "show", "HEAD:reports/reference/metrics.json"], cwd=ROOT, capture_output=True)
+    if show.returncode:
+        pytest.skip("reports/reference/metrics.json is not in git")
+    assert json.loads(show.stdout)["classifier_accuracy_test"] >= 0.99

@@ -2,7 +2,7 @@
 
 A 5x5 kernel on a 7x7 map touches 25 weights per pixel; on the 9x9 torus that holds the same result its transform has
 41 independent frequencies for all 49 pixels. Counting transforms, that is a fifth of the multiplications, in products
-large enough to run at full speed: on two CPU cores the slides' widest layer takes a quarter of the direct
+large enough to run at full speed: on two CPU cores the slides' widest layer takes a third of the direct
 convolution's time, and it is exact up to rounding (convolution theorem; Mathieu, Henaff & LeCun 2013, arXiv 1312.5851).
 """
 from functools import lru_cache
