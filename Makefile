@@ -1,16 +1,24 @@
-# make: the study · make test · make lint · make ui · make bench. Everything runs in .venv, which the first call creates.
+# make: the four tests · make search · make dashboard · make ui · make test · make lint · make bench. Everything runs in .venv, which the first call creates.
 SHELL := /bin/bash
 PYTHON ?= python3
 PORT ?= 5000
+DASHBOARD_PORT ?= 8080
 ACTIVATE := source .venv/bin/activate
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: all test lint ui bench
+.PHONY: all search dashboard test lint ui bench
 .DEFAULT_GOAL := all
 
 all: .venv/installed  ## fetch, train, score and report the four tests
-	$(ACTIVATE) && dvc repro
-	@echo "The report is reports/report.md; \`make ui\` shows the runs."
+	$(ACTIVATE) && dvc repro report
+	@echo "The report is reports/report.md; \`make ui\` shows the runs, \`make search\` looks for better ones."
+
+search: .venv/installed  ## Optuna's search for better runs
+	$(ACTIVATE) && dvc repro search
+	@echo "The report is reports/search/report.md; \`make dashboard\` shows the trials, \`dcgan promote\` keeps the winner."
+
+dashboard: .venv/installed  ## optuna-dashboard on this project's searches
+	@$(ACTIVATE) && dcgan dashboard $(DASHBOARD_PORT)
 
 test: .venv/installed  ## the whole test suite
 	$(ACTIVATE) && pytest
@@ -20,12 +28,12 @@ lint: .venv/installed
 
 ui: .venv/installed  ## MLflow on this project's runs
 	@test -e mlflow.db || { echo "There are no runs yet: \`make\` makes some."; exit 1; }
-	@$(ACTIVATE) && id=$$(python -c "import mlflow; print(mlflow.get_experiment_by_name('dcgan').experiment_id)") && \
-	echo "Compare the runs at http://127.0.0.1:$(PORT)/#/experiments/$$id/runs?workflowType=machine_learning&compareRunsMode=CHART" && \
+	@$(ACTIVATE) && python -c "import mlflow; print(*(f'{e.name}: http://127.0.0.1:$(PORT)/#/experiments/{e.experiment_id}/runs?workflowType=machine_learning&compareRunsMode=CHART' for e in mlflow.search_experiments(order_by=['experiment_id']) if e.name.startswith('dcgan')), sep='\n')" && \
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --workers 1 --port $(PORT)
 
 bench: .venv/installed
-	$(ACTIVATE) && python -m benchmarks.training && python -m benchmarks.tracking && python -m benchmarks.batch_norm
+	$(ACTIVATE) && python -m benchmarks.training && python -m benchmarks.tracking && python -m benchmarks.batch_norm && \
+	python -m benchmarks.search
 
 .venv/installed: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

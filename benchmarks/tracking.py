@@ -27,7 +27,7 @@ state = training.start(NETWORKS["slides"], Run(batch=100, lr=2e-4, beta1=.5, lea
 data = {{"name": "noise", "url": "https://example.org/noise", "sha256": "0" * 64}}
 begin = time.perf_counter()
 with tracking.run(Description("benchmark", {{"lr": 2e-4}}, data, {{}})) as tracker:
-    for progress in training.train(state, images, 100, 1, 0, 5000, device):
+    for progress in training.train(state, images, 100, {IMAGES}, 0, 5000, device):
         tracker.metrics({{"loss_D": progress.loss_D, "loss_G": progress.loss_G}}, progress.images_seen)
         if progress.epoch_ended:
             tracker.image("samples", pixels.grid(images[:64], 8), progress.images_seen)

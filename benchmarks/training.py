@@ -49,7 +49,7 @@ def ours(images: np.ndarray, batch: int, device: devices.Device) -> Callable[[],
     """A function that takes one step of this project's training loop."""
     state = training.start(NETWORKS["slides"], Run(batch=batch, lr=2e-4, beta1=0.5, leak=0.2), 0, device)
     images = images[:len(images) // batch * batch]
-    steps = training.train(state, images, batch, 1_000, 0, batch, device)
+    steps = training.train(state, images, batch, 1_000 * len(images), 0, batch, device)
 
     def step() -> None:
         next(steps)

@@ -1,4 +1,4 @@
-"""The DCGAN laboratory: fetch -> reference -> train -> evaluate -> report, one module per DVC stage.
+"""The DCGAN laboratory: fetch -> reference -> train -> evaluate -> report, and search; one module per DVC stage.
 
 Stages are thin: they read files and `params.yaml`, call the rooms, and write files.
 
@@ -7,6 +7,10 @@ Stages are thin: they read files and `params.yaml`, call the rooms, and write fi
     data/     what a data set is and where it comes from   tracking   the only door to MLflow, which cannot hurt a run
     gan/      layers, networks, losses, the training loop  store      MLflow's side of that door
     scores/   features -> statistics -> number, one file per score
+    tuning/   the space of runs, studies and their workers, what trials say
+    trials    one trial of a search                        findings   what a search found, as files
+    promote   the winner into params.yaml                  figures    how pictures look
+    processes which process did something                  __main__   the command dcgan
 
 Rooms know neither YAML, DVC nor MLflow; stages contain no mathematics.
 """

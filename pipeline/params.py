@@ -5,11 +5,11 @@ where 1e-05 is a number (YAML 1.1 readers take it for a string: treeverse/dvc#59
 """
 import difflib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, get_type_hints
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Discriminator, Field, Tag, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -92,6 +92,39 @@ class Evaluate(Section):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Range(Section):
+    """The numbers from `low` to `high`, both included, sampled evenly or, with `log`, evenly in their logarithm."""
+    low: float
+    high: float
+    log: bool
+
+
+Values = Annotated[list[float], Field(min_length=1)]
+Knob = Annotated[
+    Annotated[Range, Tag("range")] | Annotated[Values, Tag("values")] | Annotated[float, Tag("value")],
+    Discriminator(lambda given: {dict: "range", list: "values"}.get(type(given), "value"))]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search(Section):
+    """Optuna's search. `space` says of every parameter of a `Run` which values are tried."""
+    space: dict[str, Knob]
+    first: list[Name]
+    n_trials: Count
+    n_startup_trials: Count
+    objectives: list[Literal["fid", "probe"]]
+    images: Count
+    fid_every: Count
+    validation: Annotated[int, Field(ge=2)]
+    probe_images: Annotated[int, Field(ge=100)]
+    probe_C: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
+    candidates: Count
+    seeds: Count
+    seed: Seed
+    storage: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Params(Section):
     """The whole file."""
     data: Data
@@ -101,6 +134,7 @@ class Params(Section):
     runs: Annotated[dict[Name, Run], Field(min_length=1)]
     sampling: Sampling
     evaluate: Evaluate
+    search: Search
 
 
 def load(path: Path = PARAMS) -> Params:
@@ -119,6 +153,8 @@ def load(path: Path = PARAMS) -> Params:
         raise InputError(f"{path}: {_problem(first)}") from None
     if "reference" in params.runs:
         raise InputError(f"{path}: runs.reference: models/reference is the classifier's folder; take another name")
+    if problem := _search_problem(params.search, params.runs):
+        raise InputError(f"{path}: search.{problem}")
     return params
 
 
@@ -129,6 +165,51 @@ def run_of(params: Params, name: str) -> Run:
     return params.runs[name]
 
 
+def _search_problem(search: Search, runs: dict[str, Run]) -> str:
+    """What is wrong between the keys of the section search, or ''."""
+    types = get_type_hints(Run, include_extras=True)
+    known = [field.name for field in fields(Run)]
+    for key, knob in search.space.items():
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            return f"space.{key}: a run has no such parameter" + (f" (did you mean {near[0]!r}?)" if near else "")
+        if problem := _knob_problem(knob, TypeAdapter(types[key])):
+            return f"space.{key}{problem}"
+    for key in known:
+        if key not in search.space:
+            return f"space: {key} is missing: give a range, a list to choose from, or a value to keep"
+    if search.objectives not in (["fid"], ["fid", "probe"]):
+        return f"objectives = {search.objectives}: expected [fid] or [fid, probe]"
+    for name in search.first:
+        if name not in runs:
+            return f"first: no run {name!r}; there are {', '.join(runs)}"
+    return ""
+
+
+def _knob_problem(knob: Range | list[float] | float, adapter: TypeAdapter[float]) -> str:
+    """What makes the values of a knob unfit for its parameter, with where it is, or ''."""
+    if isinstance(knob, Range):
+        if not knob.low < knob.high:
+            return f" = {knob.low:g} to {knob.high:g}: expected low < high; for one value write just that"
+        if knob.log and knob.low <= 0:
+            return f".low = {knob.low:g}: a logarithmic range starts above 0"
+    if isinstance(knob, list) and len(set(knob)) < len(knob):
+        return f" = {knob}: a value is there twice"
+    for value in values_of(knob):
+        try:
+            adapter.validate_json(json.dumps(int(value) if value.is_integer() else value))
+        except ValidationError as error:
+            return f" = {value:g}: expected {error.errors()[0]['msg'].removeprefix('Input should be ')}"
+    return ""
+
+
+def values_of(knob: Range | list[float] | float) -> list[float]:
+    """Every value of a list, both ends of a range, or the one that is kept."""
+    if isinstance(knob, Range):
+        return [knob.low, knob.high]
+    return knob if isinstance(knob, list) else [knob]
+
+
 def _yaml_problem(error: YAMLError | UnicodeDecodeError) -> str:
     if isinstance(error, MarkedYAMLError) and error.problem and error.problem_mark:
         return f"line {error.problem_mark.line + 1}: {error.problem.splitlines()[0]}"
@@ -137,7 +218,7 @@ def _yaml_problem(error: YAMLError | UnicodeDecodeError) -> str:
 
 def _problem(error: ErrorDetails) -> str:
     """One line for one failed check: key, what was found, what was expected."""
-    key = ".".join(str(part) for part in error["loc"] if part != "[key]")
+    key = ".".join(str(part) for part in error["loc"] if part not in ("[key]", "range", "values", "value"))
     if error["type"] == "unexpected_keyword_argument":
         near = difflib.get_close_matches(str(error["loc"][-1]), _known_keys(error["loc"]), n=1)
         return f"unknown key {key}" + (f" (did you mean {near[0]!r}?)" if near else "")

@@ -12,11 +12,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pipeline import files, params, stage
+from pipeline.figures import COLOURS, save
 from pipeline.params import Run
 from pipeline.scores import frechet
-
-# Okabe & Ito's colours, told apart by colour-blind readers too.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
 
 @dataclass(frozen=True)
@@ -109,13 +107,6 @@ def draw_fid(results: list[Result], path: Path) -> None:
     axis.yaxis.set_minor_formatter("{x:.0f}")
     figure.legend(loc="outside right center", frameon=False)
     save(figure, path)
-
-
-def save(figure: Figure, path: Path) -> None:
-    """The figure as a PNG; the same figure gives the same bytes."""
-    for axis in figure.axes:
-        axis.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=120, metadata={"Software": None})
 
 
 if __name__ == "__main__":

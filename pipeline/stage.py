@@ -17,7 +17,9 @@ def main(stage: Callable[..., None]) -> None:
     name = Path(inspect.getfile(stage)).stem
     parser = argparse.ArgumentParser(prog=f"python -m pipeline.{name}", description=stage.__doc__)
     for parameter in inspect.signature(stage).parameters.values():
-        parser.add_argument(parameter.name, type=parameter.annotation)
+        optional = parameter.default is not parameter.empty
+        parser.add_argument(parameter.name, type=parameter.annotation, nargs="?" if optional else None,
+                            default=parameter.default if optional else None)
     words = vars(parser.parse_args())
     before = sources()
     try:

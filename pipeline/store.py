@@ -20,9 +20,13 @@ from filelock import FileLock
 from PIL.Image import Image
 from torch import nn
 
-from pipeline import files
+from pipeline import files, processes
 
 EXPERIMENT = "dcgan"
+
+
+class NotYet(Exception):
+    """Another thread or process is about to make what was asked for."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,8 @@ class Description:
     """Who a run is: its name, parameters, data set and tags.
 
     `id_file` keeps the MLflow id of a run that may have to be resumed; `same` names a tag: the newest run with its
-    value is continued, if there is one.
+    value is continued, if there is one. The run belongs under the newest whose tag `study` is
+    `parent`, and waits until there is one.
     """
     name: str
     params: dict[str, Any]
@@ -38,6 +43,8 @@ class Description:
     tags: dict[str, str]
     id_file: Path | None = None
     same: str | None = None
+    experiment: str = EXPERIMENT
+    parent: str | None = None
 
 
 def root() -> Path:
@@ -51,7 +58,7 @@ def provenance() -> dict[str, str]:
     commit = git and subprocess.run([git, "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
     tags = {"mlflow.source.git.commit": commit, "mlflow.source.name": Path(sys.argv[0]).name,
             "dvc.stage": os.environ.get("DVC_STAGE"), "dvc.experiment": os.environ.get("DVC_EXP_NAME"),
-            "process": f"{socket.gethostname()}:{os.getpid()}"}
+            "process": processes.me()}
     return {key: value for key, value in tags.items() if value}
 
 
@@ -60,6 +67,7 @@ class Store:
 
     def __init__(self) -> None:
         self.run_id = ""
+        self.experiment_id = ""
         self.written: dict[str, int] = {}  # by metric: the last step of a run that is being resumed
 
     def open(self, description: Description) -> None:
@@ -74,24 +82,21 @@ class Store:
         # Two processes that create one database at the same time break it.
         (root() / ".work").mkdir(exist_ok=True)
         with FileLock(root() / ".work" / "mlflow.lock"):
-            experiment = mlflow.get_experiment_by_name(EXPERIMENT)
+            experiment = mlflow.get_experiment_by_name(description.experiment)
             if experiment is None:
                 local = not os.environ.get("MLFLOW_TRACKING_URI")
                 where = str(root() / "mlruns") if local else None
-                experiment = mlflow.get_experiment(mlflow.create_experiment(EXPERIMENT, where))
-        self._bury(experiment.experiment_id)
-        self.run_id = self.run_id or self._existing(description, experiment.experiment_id)
-        continued = bool(self.run_id and description.same)  # whose tags tell of the training that made it
-        if not self.run_id:
-            tags = description.tags | provenance()
-            client = mlflow.MlflowClient()
-            self.run_id = client.create_run(experiment.experiment_id, tags=tags, run_name=description.name).info.run_id
-            if description.id_file:
-                files.write(description.id_file, self.run_id.encode())
+                experiment = mlflow.get_experiment(mlflow.create_experiment(description.experiment, where))
+            self.experiment_id = experiment.experiment_id
+            self._bury()
+            self.run_id = self.run_id or self._existing(description)
+            continued = bool(self.run_id and description.same)  # whose tags tell of the training that made it
+            if not self.run_id:
+                self.run_id = self._new(description)
         mlflow.end_run()  # of an attempt that failed half-way
         mlflow.start_run(self.run_id, log_system_metrics=description.same is None)
         here = provenance()
-        mlflow.set_tags({"process": here["process"]} if continued else here)
+        mlflow.set_tags({"process": here["process"]} if continued else description.tags | here)
         mlflow.log_params(description.params)
         self.dataset = self._dataset(description.data)
         mlflow.log_input(self.dataset, context="training")
@@ -123,35 +128,57 @@ class Store:
             info = mlflow.pytorch.log_model(G, name="generator", input_example=z, pip_requirements=requirements)
         mlflow.log_metrics(scores, step=step, model_id=info.model_id, dataset=self.dataset)
 
+    def file(self, path: Path) -> None:
+        import mlflow
+        mlflow.log_artifact(str(path))
+
     def close(self, status: str) -> None:
         import mlflow
         mlflow.end_run(status)
 
-    def _existing(self, description: Description, experiment: str) -> str:
+    def _existing(self, description: Description) -> str:
         """The id of the run that `description` continues, or ''."""
         import mlflow
         client = mlflow.MlflowClient()
         if description.same:
-            value = description.tags[description.same]
-            found = client.search_runs([experiment], f"tags.{description.same} = '{value}'", max_results=1)
-            return found[0].info.run_id if found else ""
+            return self._newest(description.same, description.tags[description.same])
         if not (description.id_file and description.id_file.exists()):
             return ""
         run_id = description.id_file.read_text()
-        if run_id not in {run.info.run_id for run in client.search_runs([experiment])}:
+        if run_id not in {run.info.run_id for run in client.search_runs([self.experiment_id])}:
             return ""  # deleted, or of another store
         for key in client.get_run(run_id).data.metrics:
             if not key.startswith("system/"):
                 self.written[key] = max(metric.step for metric in client.get_metric_history(run_id, key))
         return run_id
 
-    def _bury(self, experiment: str) -> None:
+    def _new(self, description: Description) -> str:
+        """The id of a run that is made for `description`; NotYet while its parent is not there."""
+        import mlflow
+        tags = description.tags | provenance()
+        if description.parent:
+            if not (parent := self._newest("study", description.parent)):
+                raise NotYet(description.parent)
+            tags["mlflow.parentRunId"] = parent
+        client = mlflow.MlflowClient()
+        run_id = client.create_run(self.experiment_id, tags=tags, run_name=description.name).info.run_id
+        if description.id_file:
+            files.write(description.id_file, run_id.encode())
+        return run_id
+
+    def _newest(self, tag: str, value: str) -> str:
+        """The id of the newest run whose `tag` has this value, or ''."""
+        import mlflow
+        found = mlflow.MlflowClient().search_runs([self.experiment_id], f"tags.{tag} = '{value}'", max_results=1)
+        return found[0].info.run_id if found else ""
+
+    def _bury(self) -> None:
         """Marks runs as KILLED whose process on this machine is gone: kill -9 leaves them RUNNING for ever."""
         import mlflow
         client = mlflow.MlflowClient()
-        host = socket.gethostname()
-        for run in client.search_runs([experiment], f"attributes.status = 'RUNNING' and tags.process LIKE '{host}:%'"):
-            if not _alive(int(run.data.tags["process"].rpartition(":")[2])):
+        running = f"attributes.status = 'RUNNING' and tags.process LIKE '{socket.gethostname()}:%'"
+        for run in client.search_runs([self.experiment_id], running):
+            if processes.gone(run.data.tags["process"]):
                 client.set_terminated(run.info.run_id, "KILLED")
 
     def _dataset(self, data: dict[str, Any]) -> Any:
@@ -159,13 +186,3 @@ class Store:
         from mlflow.data.meta_dataset import MetaDataset
         return MetaDataset(  # type: ignore[abstract]
             HTTPDatasetSource(url=data["url"]), name=data["name"], digest=data["sha256"][:32])
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True

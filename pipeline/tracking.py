@@ -20,7 +20,7 @@ from PIL.Image import Image
 from torch import nn
 
 from pipeline import files
-from pipeline.store import Description, Store
+from pipeline.store import Description, NotYet, Store
 
 FLUSH_SECONDS = 5.0  # what is reported is collected for so long and written together
 RETRY_SECONDS = 2.0
@@ -60,6 +60,14 @@ class Tracker:
     def model(self, G: nn.Module, z_dim: int, scores: dict[str, float], images_seen: int) -> None:
         """The generator that was scored, on the CPU in eval mode, and the scores that it and its data are linked to."""
 
+    def file(self, path: Path) -> None:
+        """A file that stays where it is until the run is closed."""
+
+    @property
+    def address(self) -> str:
+        """Where the MLflow page of the run is, below the server's address; '' when MLflow has no such run."""
+        return ""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -95,6 +103,14 @@ class BackgroundTracker(Tracker):
     def model(self, G: nn.Module, z_dim: int, scores: dict[str, float], images_seen: int) -> None:
         self.entries.put(Entry("model", {"G": G, "z_dim": z_dim, "scores": scores, "step": images_seen}))
 
+    def file(self, path: Path) -> None:
+        self.entries.put(Entry("file", {"path": path}))
+
+    @property
+    def address(self) -> str:
+        store = self.store
+        return f"/#/experiments/{store.experiment_id}/runs/{store.run_id}" if store.run_id else ""
+
     def close(self, status: str) -> None:
         """Ends the run; returns when all is written or, after CLOSE_SECONDS, when what is left lies in a file."""
         self.deadline = time.monotonic() + CLOSE_SECONDS
@@ -120,10 +136,10 @@ class BackgroundTracker(Tracker):
                     getattr(self.store, self.pending[0].method)(**self.pending[0].arguments)
                     del self.pending[0]
             except Exception as error:  # whatever MLflow, its store and the network raise
-                if not self.warned:
+                if not (self.warned or isinstance(error, NotYet)):
                     reason = (str(error).splitlines() or [type(error).__name__])[0]
                     print(f"tracking: MLflow does not answer ({reason}); going on without it", file=sys.stderr)
-                self.warned = True
+                    self.warned = True
                 if time.monotonic() > self.deadline:
                     return
                 time.sleep(RETRY_SECONDS)

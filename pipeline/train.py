@@ -57,12 +57,13 @@ def train(name: str, data: Path, reference: Path, model: Path, report: Path) -> 
         print(f"{name}: resuming after {state.images_seen:,} images", file=sys.stderr)
     with tracking.run(describe(section, name, run, dataset, defined_by, scratch)) as tracker:
         saved = time.monotonic()
-        steps = training.train(state, dataset.train_images, run.batch, section.train.epochs, section.train.seed,
+        total = section.train.epochs * len(dataset.train_images)
+        steps = training.train(state, dataset.train_images, run.batch, total, section.train.seed,
                                section.train.report_images, device)
-        for progress in bar(steps, name, state.images_seen, section.train.epochs * len(dataset.train_images)):
+        for progress in bar(steps, name, state.images_seen, total):
             values = {"loss_D": progress.loss_D, "loss_G": progress.loss_G}
             history["losses"].append({"images_seen": progress.images_seen} | values)
-            if progress.epoch_ended or progress.images_seen - last(history["fid"]) >= section.train.fid_every:
+            if progress.epoch_ended or due(progress.images_seen, history["fid"], section.train.fid_every):
                 grid, fid = snapshot(state, section, real, device)
                 history["fid"].append({"images_seen": progress.images_seen} | fid)
                 files.write(scratch / "samples" / picture(progress.images_seen), pixels.png(grid))
@@ -107,9 +108,15 @@ def picture(images_seen: float) -> str:
 
 def check(section: Params, name: str, run: Run, dataset: Dataset) -> None:
     """InputError when the run does not fit the data set."""
-    n, expected = len(dataset.train_images), NETWORKS[section.train.network].image
+    n = len(dataset.train_images)
     if run.batch > n:
         raise InputError(f"params.yaml: runs.{name}.batch = {run.batch}: expected at most {n}, the training images")
+    check_network(section, dataset)
+
+
+def check_network(section: Params, dataset: Dataset) -> None:
+    """InputError when the network makes other images than the data set has."""
+    expected = NETWORKS[section.train.network].image
     if dataset.shape != expected:
         raise InputError(f"params.yaml: train.network = {section.train.network!r} makes images of {expected}, "
                          f"{section.data.name} has {dataset.shape} (channels, height, width)")
@@ -135,9 +142,9 @@ def bar(steps: Iterator[Progress], name: str, done: int, total: int) -> Iterator
             yield progress
 
 
-def last(rows: list[dict[str, float]]) -> float:
-    """Images seen at the last of `rows`, 0 where there is none."""
-    return rows[-1]["images_seen"] if rows else 0
+def due(images_seen: int, rows: list[dict[str, float]], every: int) -> bool:
+    """Whether a multiple of `every` images was passed since the last of `rows`."""
+    return images_seen // every > (rows[-1]["images_seen"] if rows else 0) // every
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ SMALL = {
     "data.name": "digits", "reference.epochs": 3, "reference.batch": 50, "train.epochs": 2, "train.fid_every": 1000,
     "train.fid_images": 200, "train.grid": 4, "train.report_images": 300, "sampling.statistics_images": 200,
     "evaluate.fid_images": 400, "evaluate.probe_images": 600, "evaluate.probe_validation": 0.3,
-    "evaluate.probe_C": [0.01, 0.1]}
+    "evaluate.probe_C": [0.01, 0.1], "search.images": 400, "search.fid_every": 200, "search.validation": 300,
+    "search.probe_images": 300, "search.n_trials": 5, "search.candidates": 1, "search.seeds": 1}
 
 
 @pytest.fixture(autouse=True)

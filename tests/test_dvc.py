@@ -37,7 +37,21 @@ def test_a_stages_deps_are_its_modules_and_the_files_it_reads(name: str) -> None
     listed = {dep for dep in body(name)["deps"] if dep.endswith(".py")}
     assert listed == set(imported.stdout.split())
     templates = {dep for dep in body(name)["deps"] if dep.endswith(".j2")}
-    assert templates == ({"pipeline/report.md.j2"} if name == "report" else set())
+    assert templates == ({f"pipeline/{name}.md.j2"} if name in ("report", "search") else set())
+
+
+def test_the_search_depends_on_all_its_parameters_and_on_the_runs_that_it_begins_with() -> None:
+    """Not on search.storage, where no number comes from, nor on all runs: promoting one must not start a new search."""
+    params = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
+    listed = body("search")["params"]
+    assert {key for key in listed if key.startswith("search.")} == {
+        f"search.{key}" for key in params["search"] if key != "storage"}
+    assert [key for key in listed if key.startswith("runs.")] == [f"runs.{name}" for name in params["search"]["first"]]
+
+
+def test_nothing_depends_on_the_search() -> None:
+    for name in STAGES:
+        assert not any(dep.startswith("reports/search") for dep in body(name)["deps"])
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -70,9 +84,11 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if file and (ROOT / file).is_file() and not file.startswith("reports/") and file != "dvc.lock":
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / file, folder / file)
-    change_params(ROOT / "params.yaml", folder / "params.yaml", SMALL | {"runs": {
+    change_params(ROOT / "params.yaml", folder / "params.yaml", SMALL | {"search.first": ["test1", "test4"], "runs": {
         "test1": {"batch": 64, "lr": 1e-4, "beta1": 0.9, "leak": 0.3},
-        "test4": {"batch": 50, "lr": 2e-4, "beta1": 0.5, "leak": 0.2}}})
+        "test4": {"batch": 100, "lr": 2e-4, "beta1": 0.5, "leak": 0.2}}})
+    described = (folder / "dvc.yaml").read_text().replace("      - runs.test2\n      - runs.test3\n", "")
+    (folder / "dvc.yaml").write_text(described)
     git(folder, "init", "-q")
     git(folder, "add", "-A")
     git(folder, "commit", "-qm", "A small study")
@@ -101,25 +117,25 @@ def ran(output: str) -> set[str]:
 def test_the_study_in_a_fresh_clone(clone: Path) -> None:
     """From nothing to a report; nothing; one branch; the run-cache; and everything again, to the same bytes."""
     everything = {"fetch", "reference", "train@test1", "train@test4", "evaluate@test1", "evaluate@test4", "report"}
-    assert ran(dvc(clone, "repro")) == everything
+    assert ran(dvc(clone, "repro", "report")) == everything
     page = (clone / "reports/report.md").read_text()
-    assert "| test1 | 64 |" in page and "| test4 | 50 |" in page
+    assert "| test1 | 64 |" in page and "| test4 | 100 |" in page
     lock = (clone / "dvc.lock").read_bytes()
     status = git(clone, "status", "--porcelain", "--untracked-files=all").splitlines()
     assert {line[3:].split("/")[0] for line in status} == {"dvc.lock", "reports"}
 
-    assert ran(dvc(clone, "repro")) == set()
+    assert ran(dvc(clone, "repro", "report")) == set()
     assert (clone / "dvc.lock").read_bytes() == lock
 
     parameters = (clone / "params.yaml").read_text()
     change_params(clone / "params.yaml", clone / "params.yaml", {"runs.test4.lr": 1e-3})
-    assert ran(dvc(clone, "repro")) == {"train@test4", "evaluate@test4", "report"}
+    assert ran(dvc(clone, "repro", "report")) == {"train@test4", "evaluate@test4", "report"}
     (clone / "params.yaml").write_text(parameters)
-    output = dvc(clone, "repro")
+    output = dvc(clone, "repro", "report")
     assert ran(output) == {"report"} and output.count("is cached - skipping run") == 2
     assert (clone / "dvc.lock").read_bytes() == lock and (clone / "reports/report.md").read_text() == page
 
-    assert ran(dvc(clone, "repro", "-f")) == everything
+    assert ran(dvc(clone, "repro", "-f", "report")) == everything
     assert (clone / "dvc.lock").read_bytes() == lock
 
     assert "fid_classifier_400" in dvc(clone, "metrics", "show")
@@ -127,6 +143,22 @@ def test_the_study_in_a_fresh_clone(clone: Path) -> None:
     git(clone, "commit", "-qm", "Results")
     change_params(clone / "params.yaml", clone / "params.yaml", {"runs.test4.leak": 0.3})
     assert "runs.test4.leak" in dvc(clone, "params", "diff")
+
+
+@pytest.mark.slow
+def test_a_search_and_its_promoted_winner(clone: Path) -> None:
+    """The search in the study's clone; its winner becomes a run, which is trained, scored and reported like any."""
+    dvc(clone, "repro", "report")
+    assert ran(dvc(clone, "repro")) == {"search"} and ran(dvc(clone, "repro")) == set()
+    lock = (clone / "dvc.lock").read_bytes()
+    assert ran(dvc(clone, "repro", "-f", "-s", "search")) == {"search"} and (clone / "dvc.lock").read_bytes() == lock
+    result = subprocess.run([sys.executable, "-m", "pipeline", "promote"], cwd=clone, capture_output=True, text=True)
+    assert result.returncode == 0 and "runs.searched is" in result.stdout
+    assert ran(dvc(clone, "repro")) == {"train@searched", "evaluate@searched", "report"}
+    page = (clone / "reports/report.md").read_text()
+    assert "| searched |" in page and "searched: samples" in page
+    status = git(clone, "status", "--porcelain", "--untracked-files=all").splitlines()
+    assert {line[3:].split("/")[0] for line in status} <= {"dvc.lock", "reports", "params.yaml"}
 
 
 @pytest.mark.slow

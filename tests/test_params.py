@@ -25,6 +25,9 @@ def test_the_slides_four_tests_are_the_runs() -> None:
     assert {name: (run.batch, run.lr, run.beta1, run.leak) for name, run in runs.items() if name in slides} == slides
 
 
+BETA1 = "{low: 0.0, high: 0.95, log: false}"
+
+
 @pytest.mark.parametrize(("old", "new", "expected"), [
     ("  epochs: 2              #", "  epochs: two #", "train.epochs = 'two': expected a valid integer"),
     ("  epochs: 2              #", "  epochs: true #", "train.epochs = True: expected a valid integer"),
@@ -54,6 +57,24 @@ def test_the_slides_four_tests_are_the_runs() -> None:
     ("lr: 0.0001", "lr: 2026-01-01", "runs.test1.lr = '2026-01-01': expected a valid number"),
     ("  test1:", "  reference:", "runs.reference"),
     ("probe_validation: 0.25", "probe_validation: 1", "evaluate.probe_validation = 1: expected less"),
+    ("{low: 1.0e-5, high", "{low: 0, high", "search.space.lr.low = 0: a logarithmic range starts above 0"),
+    (BETA1, "{low: 0.9, high: 0.5, log: false}", "search.space.beta1 = 0.9 to 0.5: expected low < high"),
+    (BETA1, "{low: 0.5, high: 0.5, log: false}", "search.space.beta1 = 0.5 to 0.5: expected low < high"),
+    (BETA1, "{low: .nan, high: 0.5, log: false}", "search.space.beta1 = nan to 0.5: expected low < high"),
+    (BETA1, "{low: 0.0, high: 1.5, log: false}", "search.space.beta1 = 1.5: expected less than 1"),
+    (BETA1, "{low: 0.0, hihg: 0.9, log: false}", "unknown key search.space.beta1.hihg"),
+    (BETA1, "{low: none, high: 0.9, log: false}", "search.space.beta1.low = 'none': expected a valid number"),
+    (BETA1, "[]", "search.space.beta1 = []: expected List should have at least 1 item"),
+    (BETA1, "[0.5, 0.5]", "search.space.beta1 = [0.5, 0.5]: a value is there twice"),
+    (BETA1, "half", "search.space.beta1 = 'half': expected a valid number"),
+    ("    leak: {low", "    leek: {low", "search.space.leek: a run has no such parameter (did you mean 'leak'?)"),
+    ("    leak: {low", "    # leak: {low", "search.space: leak is missing"),
+    ("batch: [32,", "batch: [1,", "search.space.batch = 1: expected greater than or equal to 2"),
+    ("batch: [32,", "batch: [32.5,", "search.space.batch = 32.5: expected a valid integer"),
+    ("objectives: [fid]", "objectives: [fdi]", "search.objectives.0 = 'fdi': expected 'fid' or 'probe'"),
+    ("objectives: [fid]", "objectives: [probe]", "search.objectives = ['probe']: expected [fid] or [fid, probe]"),
+    ("first: [test1", "first: [test9", "search.first: no run 'test9'; there are test1, test2, test3, test4"),
+    ("  n_trials:", "  n_trial:", "unknown key search.n_trial (did you mean 'n_trials'?)"),
 ])
 def test_bad_input_gets_one_line(tmp_path: Path, old: str, new: str, expected: str) -> None:
     path = edited(tmp_path, old, new)

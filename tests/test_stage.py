@@ -80,7 +80,8 @@ def test_scores_that_are_not_finite_are_an_error(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("module", ["fetch", "reference", "train", "evaluate", "report"])
+@pytest.mark.parametrize(
+    "module", ["fetch", "reference", "train", "evaluate", "report", "search", "promote", "__main__"])
 def test_importing_a_stage_does_nothing(module: str, tmp_path: Path) -> None:
     code = (f"import sys, torch, numpy; before = torch.get_rng_state(), str(numpy.random.get_state()); "
             f"import pipeline.{module}; "

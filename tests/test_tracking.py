@@ -58,7 +58,7 @@ class TestWithMLflow:
         assert run.data.params == {"lr": "0.0001"}
         assert curve(project, run, "loss_D") == [(100, 1.5), (200, 1.25)] and "fid" not in run.data.metrics
         assert run.data.tags["model"] == "m2" and run.data.tags["data"] == "d1"
-        assert run.data.tags["process"].endswith(f":{os.getpid()}")
+        assert run.data.tags["process"].split(":")[1] == str(os.getpid())
         assert run.inputs.dataset_inputs[0].dataset.name == "digits"
         assert run.info.artifact_uri.startswith(str(project / "mlruns"))
         pictures = list((project / "mlruns").rglob("samples*step*200*.png"))
@@ -82,6 +82,22 @@ class TestWithMLflow:
         found = {run.info.run_name: run.data.metrics.get("fid") for run in runs(project)}
         assert found == {"test1": None, "test2": 7.0}
 
+    def test_a_child_is_found_under_its_parent_even_if_it_is_there_first(
+            self, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        child = BackgroundTracker(description(name="child", parent="study 1", experiment="searches"), Store())
+        child.metrics({"fid": 3.0}, 1)
+        time.sleep(1)
+        with tracking.run(description(name="parent", tags={"study": "study 1"}, same="study", experiment="searches")):
+            pass
+        child.close("FINISHED")
+        client = mlflow.MlflowClient(f"sqlite:///{project / 'mlflow.db'}")
+        experiment = client.get_experiment_by_name("searches")
+        assert experiment is not None and runs(project) == []
+        found = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
+        assert found["child"].data.tags["mlflow.parentRunId"] == found["parent"].info.run_id
+        assert found["child"].data.metrics["fid"] == 3 and "does not answer" not in capsys.readouterr().err
+        assert child.address == f"/#/experiments/{experiment.experiment_id}/runs/{found['child'].info.run_id}"
+
     def test_the_end_of_the_block_is_the_status_of_the_run(self, project: Path) -> None:
         for error in (KeyboardInterrupt, ValueError):
             with pytest.raises(error), tracking.run(description(name=error.__name__)):
@@ -94,7 +110,7 @@ class TestWithMLflow:
         store.open(description(name="killed"))
         dead = subprocess.Popen(["true"])
         dead.wait()
-        mlflow.set_tag("process", f"{os.uname().nodename}:{dead.pid}")
+        mlflow.set_tag("process", f"{os.uname().nodename}:{dead.pid}:0.00")
         mlflow.end_run("RUNNING")
         with tracking.run(description(name="next")):
             pass

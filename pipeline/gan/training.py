@@ -2,8 +2,8 @@
 
 One step as the slides' code does it: one z batch, one forward pass, G and D updated simultaneously, G's gradient
 taken through D before its update. For a D that judges each image by itself one backward pass through D serves both
-(`losses.gradient_ratio`), which saves a tenth of the time. The last batch of an epoch has fewer real images and as
-many fakes as any other.
+(`losses.gradient_ratio`), which saves a tenth of the time. The last batch of an epoch, or of the training, has fewer
+real images and as many fakes as any other.
 """
 import math
 from collections.abc import Iterator
@@ -60,30 +60,30 @@ def start(network: Network, run: Run, seed: int, device: Device) -> State:
     return State(G, D, adam_G, adam_D, generator, network.z_dim)
 
 
-def train(state: State, images: np.ndarray, batch: int, epochs: int, seed: int, every: int,
+def train(state: State, images: np.ndarray, batch: int, total: int, seed: int, every: int,
           device: Device) -> Iterator[Progress]:
-    """Trains `state` on uint8 `images` (n, c, h, w) until it has seen them `epochs` times.
+    """Trains `state` on uint8 `images` (n, c, h, w), in a new order every epoch, until it has seen `total` of them.
 
-    Yields after every `every` images or a little more, and at the end of each epoch. A state that was saved at a yield
-    goes on as if it had never stopped. DivergedError when a loss is not finite.
+    Yields at every multiple of `every` images, or with the batch that passes it, and at the end of each epoch. A state
+    that was saved at a yield goes on as if it had never stopped. DivergedError when a loss is not finite.
     """
     n, z_dim = len(images), state.z_dim
     state.G.train()
     state.D.train()
-    while state.images_seen < epochs * n:
+    while state.images_seen < total:
         epoch, done = divmod(state.images_seen, n)
         order = np.random.default_rng([seed, epoch]).permutation(n)
-        total, steps, last = torch.zeros(2, device=device.device), 0, done
-        for begin in range(done, n, batch):
-            real = load(images, order[begin:begin + batch], device)
+        stop = min(n, total - epoch * n)
+        losses_seen, steps = torch.zeros(2, device=device.device), 0
+        for begin in range(done, stop, batch):
+            real = load(images, order[begin:min(begin + batch, stop)], device)
             z = torch.randn(batch, z_dim, generator=state.generator, device=device.device)
-            total += step(state, real, z, device)
+            losses_seen += step(state, real, z, device)
             steps += 1
-            end = begin + len(real)
-            state.images_seen = epoch * n + end
-            if end == n or end - last >= every:
-                yield progress(state.images_seen, end == n, total / steps)
-                total, steps, last = torch.zeros_like(total), 0, end
+            before, state.images_seen = state.images_seen, state.images_seen + len(real)
+            if begin + batch >= stop or state.images_seen // every > before // every:
+                yield progress(state.images_seen, state.images_seen % n == 0, losses_seen / steps)
+                losses_seen, steps = torch.zeros_like(losses_seen), 0
 
 
 def step(state: State, real: Tensor, z: Tensor, device: Device) -> Tensor:

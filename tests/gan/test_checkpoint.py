@@ -51,12 +51,12 @@ def test_a_state_goes_on_from_disk_as_if_it_had_never_stopped(tmp_path: Path, da
     images = dataset.train_images[:100]
 
     def go_on(state: training.State) -> list[training.Progress]:
-        return list(training.train(state, images, RUN.batch, 2, 0, 40, FP32))
+        return list(training.train(state, images, RUN.batch, 200, 0, 40, FP32))
 
     undisturbed = training.start(NETWORKS["slides"], RUN, 0, FP32)
     progress = go_on(undisturbed)
     stopped = training.start(NETWORKS["slides"], RUN, 0, FP32)
-    steps = training.train(stopped, images, RUN.batch, 2, 0, 40, FP32)
+    steps = training.train(stopped, images, RUN.batch, 200, 0, 40, FP32)
     next(steps), next(steps)
     checkpoint.save_state(tmp_path / "state.pt", stopped, {"rows": [{"images_seen": 80, "loss_D": 0.1}]})
 

@@ -71,21 +71,21 @@ def test_adam_is_keras_adam() -> None:
 def test_a_training_repeats_itself_bit_by_bit_and_resumes_exactly(dataset: Dataset, device: Device) -> None:
     images = dataset.train_images[:110]  # batches of 20: the last of an epoch has 10 real images
     full = start(device=device)
-    progress = list(training.train(full, images, 20, 2, 0, 40, device))
-    assert [p.images_seen for p in progress] == [40, 80, 110, 150, 190, 220]
-    assert [p.epoch_ended for p in progress] == [False, False, True] * 2
+    progress = list(training.train(full, images, 20, 220, 0, 40, device))
+    assert [p.images_seen for p in progress] == [40, 80, 110, 130, 170, 210, 220]
+    assert [p.epoch_ended for p in progress] == [False, False, True, False, False, False, True]
 
     again = start(device=device)
-    assert list(training.train(again, images, 20, 2, 0, 40, device)) == progress
+    assert list(training.train(again, images, 20, 220, 0, 40, device)) == progress
     assert same(weights(full), weights(again))
 
-    for stop in (2, 3):
+    for stop in (2, 3, 5):
         from_disk = start(device=device)
         begun = start(device=device)
-        for _, first in zip(range(stop), training.train(begun, images, 20, 2, 0, 40, device)):
+        for _, first in zip(range(stop), training.train(begun, images, 20, 220, 0, 40, device)):
             assert first in progress
         copy_state(begun, from_disk)
-        assert list(training.train(from_disk, images, 20, 2, 0, 40, device)) == progress[stop:]
+        assert list(training.train(from_disk, images, 20, 220, 0, 40, device)) == progress[stop:]
         assert same(weights(full), weights(from_disk))
 
 
@@ -107,9 +107,16 @@ def test_every_image_is_seen_once_an_epoch_in_another_order(dataset: Dataset, mo
     monkeypatch.setattr(training, "step", step)
     images = np.zeros((110, 1, 28, 28), np.uint8)
     images[:, 0, 0, 0] = np.arange(110)
-    list(training.train(start(), images, 20, 2, 0, 1000, FP32))
+    list(training.train(start(), images, 20, 220, 0, 1000, FP32))
     first, second = ([round((value + 1) * 127.5) for value in part] for part in (seen[:110], seen[110:]))
     assert sorted(first) == sorted(second) == list(range(110)) and first != second
+
+
+def test_a_budget_ends_a_training_in_the_middle_of_an_epoch(dataset: Dataset) -> None:
+    """Whatever the batch size: equal budgets are equal numbers of images."""
+    for batch, points in ((20, [60, 120, 150]), (32, [64, 128, 150])):
+        progress = list(training.train(start(), dataset.train_images[:1000], batch, 150, 0, 60, FP32))
+        assert [p.images_seen for p in progress] == points and not any(p.epoch_ended for p in progress)
 
 
 def test_a_loss_that_is_not_finite_stops_the_training(dataset: Dataset) -> None:
@@ -117,7 +124,7 @@ def test_a_loss_that_is_not_finite_stops_the_training(dataset: Dataset) -> None:
     with torch.no_grad():
         state.G[0].weight[0, 0] = float("nan")
     with pytest.raises(DivergedError, match="left the finite numbers before image 20"):
-        list(training.train(state, dataset.train_images[:40], 20, 1, 0, 20, FP32))
+        list(training.train(state, dataset.train_images[:40], 20, 40, 0, 20, FP32))
 
 
 @pytest.mark.slow
@@ -126,9 +133,9 @@ def test_D_learns_to_tell_real_from_fake_and_G_to_fool_it(dataset: Dataset) -> N
     images = dataset.train_images[:400]
     state = start(Run(batch=50, lr=1e-3, beta1=0.5, leak=0.2))
     state.adam_G.param_groups[0]["lr"] = 0.0
-    progress = list(training.train(state, images, 50, 3, 0, 100, FP32))
+    progress = list(training.train(state, images, 50, 1200, 0, 100, FP32))
     assert progress[-1].loss_D < 0.1 < 1.0 < progress[0].loss_D + 0.5
     G_before = progress[-1].loss_G
     state.adam_G.param_groups[0]["lr"], state.adam_D.param_groups[0]["lr"] = 1e-3, 0.0
-    progress = list(training.train(state, images, 50, 6, 0, 100, FP32))
+    progress = list(training.train(state, images, 50, 2400, 0, 100, FP32))
     assert progress[-1].loss_G < G_before / 4

@@ -1,0 +1,217 @@
+"""Where studies live, who works on what, and what becomes of a worker that dies.
+
+Workers share nothing but the storage: a journal file on one machine, a PostgreSQL database between several. Whatever
+several of them may not do at once, like taking the next trial, happens under the storage's lock, which ends with the
+process that holds it.
+
+A trial counts once it is COMPLETE, PRUNED or FAILED for a `reason`. One that is FAILED without a reason lost its
+process, or was interrupted: the next worker that looks enqueues it again, as a trial that is a `retry_of` the first
+attempt.
+"""
+import threading
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import optuna
+from filelock import FileLock
+from optuna.distributions import BaseDistribution
+from optuna.exceptions import ExperimentalWarning, StorageInternalError
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.study import Study
+from optuna.trial import FrozenTrial, Trial, TrialState
+from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from pipeline import processes
+from pipeline.errors import InputError
+
+Direction = Literal["minimize", "maximize"]
+
+JOURNAL = "optuna.log"
+ADVISORY_LOCK = 1511_06434  # any number that no other application of the database locks
+HEARTBEAT_SECONDS, GRACE_SECONDS = 20, 90
+ATTEMPTS = 3  # a trial that has killed so many processes will kill the next one too
+KEPT = ("first", "of", "seed")  # what a trial was given when it was enqueued, and another attempt at it needs
+
+Wanted = tuple[dict[str, Any], dict[str, Any]]  # the parameters and the user attributes of a trial
+CONNECT_SECONDS = 10
+# The server ends the session, and with it the lock, of a machine that is silent for a minute.
+NOTICE_DEATH = "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A place for studies. Only one process at a time is inside `lock()`."""
+    name: str  # without a password
+    backend: BaseStorage
+    lock: Callable[[], AbstractContextManager[Any]]
+    close: Callable[[], None]
+
+
+def open_storage(url: str | None, folder: Path) -> Storage:
+    """The journal file in `folder`, or the PostgreSQL database at `url`; InputError when it cannot be used."""
+    if url is not None:
+        return _database(url)
+    path, lock = folder / JOURNAL, folder / ".work" / "optuna.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(lock):
+            return Storage(str(path), JournalStorage(JournalFileBackend(str(path))), lambda: FileLock(lock),
+                           lambda: None)
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not a journal of Optuna ({str(error).splitlines()[0]})") from None
+
+
+def _database(url: str) -> Storage:
+    try:
+        address = make_url(url)
+    except (ArgumentError, ValueError):
+        raise InputError("params.yaml: search.storage: not a URL; expected postgresql+psycopg://user@host/database "
+                         "or nothing, for a file") from None
+    shown = address.set(query={}).render_as_string(hide_password=True)
+    if address.drivername != "postgresql+psycopg":
+        raise InputError(f"params.yaml: search.storage = {shown}: expected postgresql+psycopg://… or nothing, for a "
+                         "file: other databases lose trials when several workers write at once")
+    options = {"connect_args": {"connect_timeout": CONNECT_SECONDS, "options": NOTICE_DEATH}, "pool_pre_ping": True}
+    try:
+        engine = create_engine(address, **options)
+    except ImportError:
+        raise InputError("params.yaml: search.storage needs psycopg: pip install -c constraints.txt "
+                         "-e '.[postgresql]'") from None
+    try:
+        with _advisory_lock(engine), warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)  # heartbeats
+            backend = RDBStorage(address.render_as_string(hide_password=False), options,
+                                 heartbeat_interval=HEARTBEAT_SECONDS, grace_period=GRACE_SECONDS)
+    except (SQLAlchemyError, RuntimeError) as error:
+        engine.dispose()
+        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        for secret in (address.password, address.query.get("password")):
+            reason = reason.replace(str(secret or "***"), "***")
+        raise InputError(f"params.yaml: search.storage = {shown}: does not answer ({reason})") from None
+
+    def close() -> None:
+        backend.remove_session()
+        backend.engine.dispose()
+        engine.dispose()
+
+    return Storage(shown, backend, lambda: _advisory_lock(engine), close)
+
+
+@contextmanager
+def _advisory_lock(engine: Engine) -> Iterator[None]:
+    with engine.begin() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
+        yield
+
+
+def open_study(storage: Storage, name: str, conditions: dict[str, Any], directions: Sequence[Direction],
+               pruner: optuna.pruners.BasePruner) -> Study:
+    """The study `name`, new or as it is; InputError when it was made under other `conditions`."""
+    with storage.lock():
+        study = optuna.create_study(storage=storage.backend, study_name=name, directions=directions, pruner=pruner,
+                                    load_if_exists=True)
+        if not (study.user_attrs or study.get_trials(deepcopy=False)):
+            study.set_user_attr("conditions", conditions)
+        found = study.user_attrs.get("conditions", {})
+    if found != conditions:
+        key = next(key for key in found | conditions if found.get(key) != conditions.get(key))
+        raise InputError(f"{storage.name}: the study {name} was made with {key} = {found.get(key)}, not "
+                         f"{conditions.get(key)}; give it another name in the storage, or delete it")
+    return study
+
+
+def claim(storage: Storage, study: Study, drawn_from: dict[str, BaseDistribution], wanted: Sequence[Wanted],
+          n_trials: int, sampler: Callable[[int], optuna.samplers.BaseSampler]) -> Trial | None:
+    """The next trial, its parameters drawn, for this process to run; None when `n_trials` are finished or running.
+
+    Lost trials come first, then those `wanted` that nobody has begun, then what the sampler draws. `sampler` makes one
+    from the number of trials before: neither a second worker nor a study that is resumed repeats what was drawn, and a
+    single worker draws the same whether it was killed on the way or not.
+    """
+    with storage.lock():
+        _requeue_lost(storage, study)
+        trials = study.get_trials(deepcopy=False)
+        begun = len(finished(study)) + sum(trial.state == TrialState.RUNNING for trial in trials)
+        if begun >= n_trials:
+            return None
+        missing = [(drawn, told) for drawn, told in wanted
+                   if not any(told.items() <= trial.user_attrs.items() for trial in trials)]
+        if missing and not any(trial.state == TrialState.WAITING for trial in trials):
+            study.enqueue_trial(*missing[0])
+        study.sampler = sampler(begun)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Heartbeat of storage")  # `heartbeat` does what Study.optimize would
+            trial = study.ask(drawn_from)
+        trial.set_user_attr("process", processes.me())
+        if isinstance(storage.backend, RDBStorage):
+            storage.backend.record_heartbeat(trial._trial_id)
+        return trial
+
+
+def finished(study: Study) -> list[FrozenTrial]:
+    """The trials that count, in the order of their first attempts."""
+    trials = study.get_trials(deepcopy=False)
+    deaths = Counter(first(trial) for trial in trials if _lost(trial) and "interrupted" not in trial.user_attrs)
+    last = {first(trial): trial.number for trial in trials}
+    return sorted((trial for trial in trials if trial.state.is_finished() and (
+        not _lost(trial) or deaths[first(trial)] >= ATTEMPTS and last[first(trial)] == trial.number)), key=first)
+
+
+def first(trial: FrozenTrial | Trial) -> int:
+    """The number of the first attempt at this trial."""
+    return trial.user_attrs.get("retry_of", trial.number)
+
+
+def _lost(trial: FrozenTrial) -> bool:
+    return trial.state == TrialState.FAIL and "reason" not in trial.user_attrs
+
+
+def _requeue_lost(storage: Storage, study: Study) -> None:
+    """Trials whose process is gone are FAILED, and wait for another unless that has happened ATTEMPTS times."""
+    if isinstance(storage.backend, RDBStorage):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            optuna.storages.fail_stale_trials(study)
+    for trial in study.get_trials(deepcopy=False):
+        # Without a name, its process died between taking it and saying so.
+        gone = "process" not in trial.user_attrs or processes.gone(trial.user_attrs["process"])
+        if trial.state == TrialState.RUNNING and gone:
+            study.tell(trial.number, state=TrialState.FAIL)
+    trials = study.get_trials(deepcopy=False)
+    counted = {first(trial) for trial in finished(study)}
+    for trial in trials:
+        tried_again = any(first(other) == first(trial) and other.number > trial.number for other in trials)
+        if _lost(trial) and not tried_again and first(trial) not in counted:
+            kept = {key: value for key, value in trial.user_attrs.items() if key in KEPT}
+            drawn = trial.system_attrs.get("fixed_params", {}) | trial.params  # it may have died before it drew
+            study.enqueue_trial(drawn, kept | {"retry_of": first(trial)})
+
+
+@contextmanager
+def heartbeat(storage: Storage, trial: Trial) -> Iterator[None]:
+    """Tells the database that this process lives, as long as the block runs; a journal file asks the system."""
+    backend = storage.backend
+    if not isinstance(backend, RDBStorage):
+        yield
+        return
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(HEARTBEAT_SECONDS):
+            with suppress(SQLAlchemyError, StorageInternalError):  # the next one may get through
+                backend.record_heartbeat(trial._trial_id)
+
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()

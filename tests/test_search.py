@@ -1,0 +1,421 @@
+"""The search as people run it: alone, in company, killed, resumed, continued; and what a trial may end in."""
+import json
+import math
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import optuna
+import pandas as pd
+import pytest
+import torch
+from optuna.study import Study
+from optuna.trial import Trial, TrialState
+
+from pipeline import params as parameters
+from pipeline import search, tracking, trials
+from pipeline.data import images
+from pipeline.errors import DivergedError, InputError
+from pipeline.gan import devices
+from pipeline.scores import reference as references
+from pipeline.trials import Laboratory
+from pipeline.tuning import analysis, studies
+from tests.conftest import FP32, ROOT, Params, stage
+
+TINY = {"search.space.batch": [32, 64, 100, 256], "search.images": 400, "search.fid_every": 100,
+        "search.validation": 300, "search.probe_images": 300, "search.n_trials": 6, "search.n_startup_trials": 5,
+        "search.candidates": 1, "search.seeds": 1, "train.checkpoint_seconds": 0}
+WORDS = ("data/digits", "models/reference", "reports/search")
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with digits and their classifier, made by the stages themselves."""
+    folder = tmp_path_factory.mktemp("reference")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        from tests.conftest import SMALL, change_params
+        change_params(ROOT / "params.yaml", folder / "params.yaml", SMALL)
+        assert stage("fetch", "data/digits").returncode == 0
+        assert stage("reference", "data/digits", "models/reference", "reports/reference").returncode == 0
+    return folder
+
+
+@pytest.fixture
+def project(params: Params, reference: Path, tmp_path: Path) -> Callable[..., Path]:
+    """Makes a project in tmp_path that a search can begin in, with the changes to params.yaml that one names."""
+    for part in ("data", "models"):
+        (tmp_path / part).symlink_to(reference / part)
+
+    def change(changes: dict[str, Any] | None = None) -> Path:
+        params(TINY | (changes or {}))
+        return tmp_path
+
+    change()
+    return change
+
+
+def worker(folder: Path) -> "subprocess.Popen[str]":
+    """Starts the stage as DVC and `dcgan search` do."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.Popen([sys.executable, "-m", "pipeline.search", *WORDS], cwd=folder, env=environment, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def finish(process: "subprocess.Popen[str]") -> str:
+    output, errors = process.communicate()
+    assert process.returncode == 0, errors
+    return output + errors
+
+
+def all_studies(folder: Path) -> dict[str, Study]:
+    """The study and its repetitions, as `main` and `seeds`."""
+    storage = studies.open_storage(None, folder).backend
+    names = optuna.get_all_study_names(storage)
+    return {"seeds" if name.endswith("-seeds") else "main": optuna.load_study(study_name=name, storage=storage)
+            for name in names}
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted((folder / "reports/search").iterdir())}
+
+
+def unfinished(study: Study) -> list[int]:
+    return [trial.number for trial in study.trials if not trial.state.is_finished()]
+
+
+def kill_in_the_middle(process: "subprocess.Popen[str]", folder: Path, after: int) -> None:
+    """kill -9 as soon as `after` trials are finished and its own has a checkpoint to go on from."""
+    while True:
+        assert process.poll() is None, process.communicate()
+        kept = {path.parent.name.split("-")[0] for path in folder.glob(".work/search/*/*/state.pt")}
+        study = all_studies(folder).get("main") if kept else None
+        if study and len(studies.finished(study)) >= after and any(
+                trial.state == TrialState.RUNNING and str(trial.number) in kept
+                and trial.user_attrs["process"].split(":")[1] == str(process.pid) for trial in study.trials):
+            break
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
+@pytest.mark.slow
+def test_one_worker_always_finds_the_same_also_when_it_is_killed(
+        project: Callable[..., Path], tmp_path: Path, reference: Path) -> None:
+    """Twice from nothing, once with kill -9 in the middle of a trial: the declared files have the same bytes."""
+    folder = project()
+    finish(worker(folder))
+    undisturbed = files_of(folder)
+    table = pd.read_csv(folder / "reports/search/trials.csv", keep_default_na=False)
+    assert table["first"].tolist()[:4] == ["test1", "test2", "test3", "test4"] and len(table) == 6
+    assert set(undisturbed) >= {"best.yaml", "trials.csv", "seeds.csv", "metrics.json", "report.md", "history.png",
+                                "importances.png", "parallel.png", "slices.png", "contour.png"}
+
+    (tmp_path / "optuna.log").unlink()
+    shutil.rmtree(tmp_path / "reports")
+    process = worker(folder)
+    kill_in_the_middle(process, folder, after=2)
+    output = finish(worker(folder))
+    study = all_studies(folder)["main"]
+    assert [trial.state for trial in study.trials].count(TrialState.FAIL) == 1
+    assert sum("retry_of" in trial.user_attrs for trial in study.trials) == 1 and "trial" in output
+    assert files_of(folder) == undisturbed
+
+    before = len(study.trials)
+    finish(worker(folder))  # finished already: nothing more is trained
+    assert len(all_studies(folder)["main"].trials) == before and files_of(folder) == undisturbed
+    project({"search.n_trials": 7})
+    finish(worker(folder))  # a total: one more
+    assert len(all_studies(folder)["main"].trials) == before + 1
+    assert len(pd.read_csv(folder / "reports/search/trials.csv")) == 7
+
+
+@pytest.mark.slow
+def test_two_workers_share_a_study_and_the_survivor_ends_it(project: Callable[..., Path]) -> None:
+    """On an empty directory, one of them killed with a trial in its hands."""
+    folder = project({"search.n_trials": 8, "search.images": 800})
+    victim, survivor = worker(folder), worker(folder)
+    kill_in_the_middle(victim, folder, after=1)
+    finish(survivor)
+    found = all_studies(folder)
+    counted = studies.finished(found["main"])
+    assert len(counted) == 8 and not unfinished(found["main"])
+    assert {trial.state for trial in counted} <= {TrialState.COMPLETE, TrialState.PRUNED}
+    assert len({json.dumps(trial.params, sort_keys=True) for trial in counted}) == 8
+    assert len({studies.first(trial) for trial in counted}) == 8
+    lost, = [trial for trial in found["main"].trials if trial.state == TrialState.FAIL]
+    assert lost.user_attrs["process"].split(":")[1] == str(victim.pid)
+    again, = [trial for trial in counted if trial.user_attrs.get("retry_of") == lost.number]
+    assert again.params == lost.params and again.user_attrs["process"].split(":")[1] == str(survivor.pid)
+    # One candidate and the best of the slides', which may be the same.
+    assert len(studies.finished(found["seeds"])) in (1, 2) and not unfinished(found["seeds"])
+    assert len(pd.read_csv(folder / "reports/search/trials.csv")) == 8
+
+
+@pytest.fixture
+def laboratory(project: Callable[..., Path]) -> Callable[..., Laboratory]:
+    """A laboratory in which no trial trains: `scores` says what a run's trial ends in."""
+    def make(changes: dict[str, Any] | None = None) -> Laboratory:
+        folder = project(changes)
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        section = parameters.load()
+        dataset = images.load(folder / "data/digits")
+        real = references.load(folder / "models/reference", dataset.digest)
+        device = devices.choose(section.hardware)
+        return search.prepare(section, dataset, real, device, studies.open_storage(None, folder))
+
+    return make
+
+
+def study_of(lab: Laboratory) -> Study:
+    return studies.open_study(lab.storage, "s", {}, search.directions(lab.section), search.pruner(lab.section))
+
+
+def test_no_trial_sees_validation_images_and_none_sees_test_images(laboratory: Callable[..., Laboratory]) -> None:
+    lab = laboratory()
+    dataset = images.load(Path("data/digits"))
+    assert len(lab.train_images) == 1437 - 300 and len(lab.validation_images) == 300
+    kept, held_out = ([image.tobytes() for image in part] for part in (lab.train_images, lab.validation_images))
+    everything = sorted(image.tobytes() for image in dataset.train_images)
+    assert sorted(kept + held_out) == everything
+    tests = {image.tobytes() for image in dataset.test_images}
+    assert tests.isdisjoint(held_out) and tests.isdisjoint(kept)
+    assert lab.real.moments.count == 300
+    again = laboratory()
+    assert (again.validation_images == lab.validation_images).all()
+    other = laboratory({"search.seed": 1})
+    assert not (other.validation_images == lab.validation_images).all()
+
+
+def test_failures_are_results_with_a_reason_and_do_not_end_the_study(
+        laboratory: Callable[..., Laboratory], monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    lab = laboratory()
+    study = study_of(lab)
+
+    def fit(lab: Laboratory, trial: Trial, *_: Any) -> TrialState:
+        if trial.number == 1:
+            raise DivergedError("the losses left the finite numbers: lower lr")
+        if trial.number == 2:
+            raise ZeroDivisionError("a mistake\nof two lines")
+        trial.set_user_attr(lab.score, 10.0 + trial.number)
+        return TrialState.COMPLETE
+
+    monkeypatch.setattr(trials, "fit", fit)
+    search.work(lab, study, search.first_runs(lab.section), 6)
+    states = [trial.state.name for trial in study.trials]
+    assert states == ["COMPLETE", "FAIL", "FAIL", "COMPLETE", "COMPLETE", "COMPLETE"]
+    reasons = [trial.user_attrs.get("reason") for trial in study.trials]
+    assert reasons[1:3] == ["DivergedError: the losses left the finite numbers: lower lr",
+                            "ZeroDivisionError: a mistake"]
+    assert study.trials[1].value is None and not study.trials[1].intermediate_values
+    errors = capsys.readouterr().err
+    assert "Traceback" in errors and errors.count("Traceback") == 1  # of the mistake, not of the divergence
+    table = analysis.table(studies.finished(study), lab.section.search.space, lab.score)
+    assert len(table) == 6 and math.isnan(table[lab.score].iloc[1])
+
+
+def test_a_real_divergence_fails_its_trial(
+        laboratory: Callable[..., Laboratory], monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = laboratory()
+    study = study_of(lab)
+    monkeypatch.setattr("pipeline.gan.training.to_signed", lambda pixels: pixels.float() * math.inf)
+    search.work(lab, study, search.first_runs(lab.section), 1)
+    trial, = study.trials
+    assert trial.state == TrialState.FAIL and trial.user_attrs["reason"].startswith("DivergedError: ")
+    assert "left the finite numbers" in trial.user_attrs["reason"]
+
+
+def test_when_all_fail_there_is_one_line_and_nothing_is_overwritten(
+        project: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = project({"search.n_trials": 4})
+    (folder / "reports/search").mkdir(parents=True)
+    (folder / "reports/search/best.yaml").write_text("kept")
+
+    def fit(*_: Any) -> TrialState:
+        raise DivergedError("lower lr")
+
+    monkeypatch.setattr(trials, "fit", fit)
+    with pytest.raises(InputError, match="none of 4 trials was completed; the first failed with: Div.*lower lr"):
+        search.search(*map(Path, WORDS))
+    assert (folder / "reports/search/best.yaml").read_text() == "kept"
+
+
+def test_a_score_on_the_way_to_a_failure_is_no_score(
+        laboratory: Callable[..., Laboratory], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither in the search nor where a candidate fails with another seed."""
+    lab = laboratory({"search.n_trials": 4, "search.candidates": 2, "search.seeds": 2})
+    study = study_of(lab)
+
+    def fit(lab: Laboratory, trial: Trial, *_: Any) -> TrialState:
+        trial.set_user_attr(lab.score, 1.0)
+        trial.set_user_attr("probe_accuracy_validation", 0.5)
+        trial.set_user_attr("images_seen", 100)
+        if trial.user_attrs["first"] == "test1" or trial.user_attrs.get("seed") == 2:
+            raise DivergedError("lower lr")
+        return TrialState.COMPLETE
+
+    monkeypatch.setattr(trials, "fit", fit)
+    search.work(lab, study, search.first_runs(lab.section), 4)
+    table = analysis.table(studies.finished(study), lab.section.search.space, lab.score)
+    assert table[lab.score].isna().tolist() == [True, False, False, False]
+    repeats = search.confirm(lab, study, table)
+    assert repeats["candidate"].tolist() == [1, 1, 2, 2] and repeats["seed"].tolist() == [1, 2] * 2
+    assert repeats[lab.score].isna().tolist() == [False, True] * 2
+    assert analysis.means(repeats, lab.score)["failed"].tolist() == [1, 1]
+
+
+def test_an_interrupted_trial_is_not_a_failure_and_goes_on(
+        laboratory: Callable[..., Laboratory], monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = laboratory()
+    study = study_of(lab)
+
+    def fit(*_: Any) -> TrialState:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(trials, "fit", fit)
+        search.work(lab, study, search.first_runs(lab.section), 4)
+    assert studies.finished(study) == []
+
+    def good(lab: Laboratory, trial: Trial, *_: Any) -> TrialState:
+        trial.set_user_attr(lab.score, 1.0)
+        return TrialState.COMPLETE
+
+    monkeypatch.setattr(trials, "fit", good)
+    search.work(lab, study, search.first_runs(lab.section), 4)
+    assert [trial.user_attrs["first"] for trial in studies.finished(study)] == ["test1", "test2", "test3", "test4"]
+
+
+@pytest.mark.parametrize("batch", [32, 100, 256])
+def test_all_trials_have_the_same_budget_and_are_measured_at_the_same_places(
+        laboratory: Callable[..., Laboratory], batch: int) -> None:
+    lab = laboratory({"search.space.batch": [batch], "search.images": 600, "search.fid_every": 200,
+                      "search.first": [], "search.n_trials": 1})
+    study = study_of(lab)
+    search.work(lab, study, [], 1)
+    trial, = study.trials
+    assert sorted(trial.intermediate_values) == [200, 400, 600] and trial.user_attrs["images_seen"] == 600
+    assert trial.value == trial.intermediate_values[600] == trial.user_attrs[lab.score]
+    assert 0 < trial.user_attrs["probe_accuracy_validation"] <= 1
+    run = trials.run_of(lab, trial)
+    assert run.batch == batch
+
+
+def test_a_hopeless_trial_ends_in_the_second_half_of_its_budget(
+        laboratory: Callable[..., Laboratory], monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = laboratory({"search.images": 400, "search.fid_every": 100})
+    study = study_of(lab)
+
+    def points(lab: Laboratory, state: Any, run: Any, *_: Any) -> Any:
+        for place in (100, 200, 300, 400):
+            yield trials.Point(place, place, 5.0 if run.leak == 0.123 else 1.0 / place)
+
+    monkeypatch.setattr(trials, "points", points)
+    monkeypatch.setattr(trials, "probe_accuracy", lambda *_: 0.9)
+    search.work(lab, study, search.first_runs(lab.section), 4)
+    search.work(lab, study, [({"batch": 100, "lr": 2e-4, "beta1": 0.5, "leak": 0.123}, {"first": "new"})], 5)
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 4 + ["PRUNED"]
+    assert sorted(study.trials[4].intermediate_values) == [100, 200]
+    told = study.trials[4].user_attrs
+    assert told["images_seen"] == 200 and told["probe_accuracy_validation"] == 0.9
+
+
+def test_two_objectives_have_a_front_and_end_no_trial_early(
+        project: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = project({"search.objectives": ["fid", "probe"], "search.n_trials": 5})
+
+    def points(lab: Laboratory, state: Any, run: Any, *_: Any) -> Any:
+        for place in (200, 400):
+            yield trials.Point(place, place, 100 * run.lr * run.batch + run.leak)
+
+    monkeypatch.setattr(trials, "points", points)
+    monkeypatch.setattr(trials, "probe_accuracy", lambda *_: 0.9)
+    search.search(*map(Path, WORDS))
+    study = all_studies(folder)["main"]
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 5 and len(study.directions) == 2
+    page = (folder / "reports/search/report.md").read_text()
+    assert "## The Pareto front" in page and (folder / "reports/search/front.png").exists()
+
+
+def test_a_run_outside_the_space_is_named_and_not_tried(
+        laboratory: Callable[..., Laboratory], capsys: pytest.CaptureFixture[str]) -> None:
+    lab = laboratory({"search.space.beta1": {"low": 0.0, "high": 0.6, "log": False}})
+    assert [attributes["first"] for _, attributes in search.first_runs(lab.section)] == ["test3", "test4"]
+    assert capsys.readouterr().err == "".join(
+        f"search: {name} lies outside search.space and is not tried\n" for name in ("test1", "test2"))
+
+
+@pytest.mark.parametrize("change", [
+    {"search.space.leak": 0.2}, {"search.images": 500}, {"runs.test4.lr": 3e-4}, {"search.validation": 200},
+    {"train.fid_images": 300}, {"sampling.batch_norm": "running"}, {"search.objectives": ["fid", "probe"]}])
+def test_other_conditions_are_another_study(project: Callable[..., Path], change: dict[str, Any]) -> None:
+    folder = project()
+    dataset = images.load(folder / "data/digits")
+    real = references.load(folder / "models/reference", dataset.digest)
+    before = search.conditions_of(parameters.load(), dataset, real, FP32)
+    project({"search.n_trials": 99, "search.storage": "postgresql+psycopg://u:s3cret@host/db",
+             "train.report_images": 100})
+    assert search.conditions_of(parameters.load(), dataset, real, FP32) == before
+    half = replace(FP32, dtype=torch.bfloat16)
+    assert search.conditions_of(parameters.load(), dataset, real, half) != before
+    project(change)
+    after = search.conditions_of(parameters.load(), dataset, real, FP32)
+    assert after != before and "s3cret" not in json.dumps(after)
+
+
+@pytest.mark.parametrize(("change", "expected"), [
+    ({"search.validation": 1200}, "search.validation = 1200 leaves 237 of 1437 training images; search.probe_images "
+     "and the largest batch need 300"),
+    ({"search.space.batch": [64, 1400]}, "need 1400"),
+    ({"search.storage": "postgresql+psycopg://u:s3cret@127.0.0.1:9/db"}, "u:***@127.0.0.1:9/db: does not answer"),
+])
+def test_what_cannot_be_searched_is_one_line(
+        project: Callable[..., Path], change: dict[str, Any], expected: str) -> None:
+    folder = project(change)
+    result = stage("search", *WORDS)
+    assert result.returncode == 1 and result.stdout == "" and result.stderr.count("\n") == 1
+    assert expected in result.stderr and "s3cret" not in result.stderr
+    assert not (folder / "reports").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # MLflow's own dependencies
+def test_mlflow_and_the_dashboard_have_every_trial_and_lead_to_each_other(
+        project: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = project({"search.n_trials": 5, "search.candidates": 1})
+    monkeypatch.delenv("DCGAN_TRACKING")
+    monkeypatch.setattr(tracking, "FLUSH_SECONDS", 0.1)
+    search.search(*map(Path, WORDS))
+    client = mlflow.MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("dcgan search")
+    assert experiment is not None
+    runs = {run.info.run_id: run for run in client.search_runs([experiment.experiment_id])}
+    parent, = [run for run in runs.values() if "study" in run.data.tags]
+    children = [run for run in runs.values() if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+    found = all_studies(folder)
+    assert len(children) == len(runs) - 1 == len(found["main"].trials) + len(found["seeds"].trials)
+    assert {path.path for path in client.list_artifacts(parent.info.run_id)} >= {
+        "history.png", "importances.png", "parallel.png", "slices.png", "contour.png", "best.yaml"}
+    for name, study in found.items():
+        for trial in study.trials:
+            run = runs[trial.user_attrs["mlflow_run"]]
+            assert run.data.tags["optuna.study"] == study.study_name
+            assert run.data.tags["optuna.trial"] == str(trial.number)
+            assert run.data.tags["optuna.state"] == trial.state.name and run.info.status == "FINISHED"
+            assert ("optuna.pruned_at" in run.data.tags) == (trial.state == TrialState.PRUNED)
+            assert float(run.data.params["lr"]) == float(f"{trial.params['lr']:.3g}")
+            curve = client.get_metric_history(run.info.run_id, "fid_classifier_200")
+            assert {point.step for point in curve} >= {400} or trial.state == TrialState.PRUNED
+            assert curve and client.list_artifacts(run.info.run_id, "images")
+    notes = json.dumps(found["main"].system_attrs)  # where the dashboard keeps them
+    assert notes.count("MLflow run") == len(found["main"].trials) == notes.count("![samples]")
+    assert len(list((folder / "optuna_artifacts").iterdir())) == len(runs) - 1

@@ -1,0 +1,331 @@
+"""Studies: who may take which trial, what becomes of the dead, and storages that cannot be used."""
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import optuna
+import pytest
+import sqlalchemy
+from optuna.distributions import FloatDistribution
+from optuna.pruners import NopPruner
+from optuna.samplers import BaseSampler, TPESampler
+from optuna.study import Study
+from optuna.trial import Trial, TrialState
+
+from pipeline import processes
+from pipeline.errors import InputError
+from pipeline.tuning import studies
+from pipeline.tuning.studies import Storage, Wanted
+
+WANTED: list[Wanted] = [({"x": 0.25}, {"first": "test1"}), ({"x": 0.75}, {"first": "test2"})]
+SPACE: dict[str, optuna.distributions.BaseDistribution] = {"x": FloatDistribution(0, 1)}
+
+
+def sampler(begun: int) -> BaseSampler:
+    return TPESampler(seed=begun, n_startup_trials=3)
+
+
+def take(storage: Storage, study: Study, n_trials: int = 100, wanted: Sequence[Wanted] = ()) -> Trial | None:
+    return studies.claim(storage, study, SPACE, wanted, n_trials, sampler)
+
+
+def finish(study: Study, trial: Trial | None, value: float | None = None) -> None:
+    assert trial is not None
+    study.tell(trial, trial.params["x"] if value is None else value)
+
+
+def new(storage: Storage, name: str = "s", **conditions: object) -> Study:
+    return studies.open_study(storage, name, conditions, ["minimize"], NopPruner())
+
+
+def x(trial: Trial | None) -> float:
+    assert trial is not None
+    return trial.params["x"]
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Storage:
+    return studies.open_storage(None, tmp_path)
+
+
+def test_n_trials_is_a_total_that_running_ones_count_for(journal: Storage) -> None:
+    study = new(journal)
+    first, second = take(journal, study, 2), take(journal, study, 2)
+    assert take(journal, study, 2) is None and studies.finished(study) == []
+    finish(study, first)
+    finish(study, second)
+    assert take(journal, study, 2) is None and len(studies.finished(study)) == 2
+    third = take(journal, study, 3)
+    assert third is not None and take(journal, study, 3) is None
+
+
+def test_a_resumed_study_and_a_second_worker_repeat_nothing(tmp_path: Path) -> None:
+    """A sampler with one seed, made anew for each trial, would draw the same number again and again."""
+    drawn = []
+    for _ in range(3):
+        for storage in (studies.open_storage(None, tmp_path), studies.open_storage(None, tmp_path)):
+            study = new(storage)
+            trial = take(storage, study)
+            drawn.append(x(trial))
+            finish(study, trial)
+    assert len(set(drawn)) == 6
+
+
+@pytest.mark.parametrize("killed", [0, 1, 5, 7])
+@pytest.mark.parametrize("how", ["running", "asked"])
+def test_the_same_trials_are_drawn_after_a_kill_as_without(
+        tmp_path: Path, killed: int, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever a worker is killed, its trial is tried again at once, and the next ones do not move."""
+    def died() -> str:
+        raise RuntimeError
+
+    def numbers(folder: Path, killed: int | None) -> list[float]:
+        folder.mkdir()
+        storage = studies.open_storage(None, folder)
+        study = new(storage)
+        for place in range(8):
+            if place == killed and how == "asked":  # and not yet told who it is
+                with monkeypatch.context() as patch, pytest.raises(RuntimeError):
+                    patch.setattr(processes, "me", died)
+                    take(storage, study, wanted=WANTED)
+            trial = take(storage, study, wanted=WANTED)
+            if place == killed and how == "running":
+                study.tell(trial, state=TrialState.FAIL)  # without a reason
+                storage = studies.open_storage(None, folder)
+                study = new(storage)
+                again = take(storage, study, wanted=WANTED)
+                assert again is not None and trial is not None and again.params == trial.params
+                trial = again
+            finish(study, trial)
+        return [trial.params["x"] for trial in studies.finished(study)]
+
+    undisturbed = numbers(tmp_path / "a", None)
+    assert undisturbed[:2] == [0.25, 0.75]
+    assert numbers(tmp_path / "b", killed) == undisturbed
+
+
+def test_a_failure_with_a_reason_counts_and_one_without_is_tried_again(journal: Storage) -> None:
+    study = new(journal)
+    trial = take(journal, study)
+    assert trial is not None
+    trial.set_user_attr("reason", "diverged")
+    study.tell(trial, state=TrialState.FAIL)
+    assert [found.number for found in studies.finished(study)] == [0]
+    lost = take(journal, study)
+    study.tell(lost, state=TrialState.FAIL)
+    again = take(journal, study)  # lost again, and it is still the same trial
+    assert again is not None and again.number == 2 and studies.first(again) == 1
+    study.tell(again, state=TrialState.FAIL)
+    finish(study, take(journal, study))
+    assert [(studies.first(found), found.state.name) for found in studies.finished(study)] == [
+        (0, "FAIL"), (1, "COMPLETE")]
+
+
+def test_a_trial_that_kills_its_process_each_time_is_a_failure_in_the_end(journal: Storage) -> None:
+    """Interrupting it does not count: that was somebody's will."""
+    study = new(journal)
+    for interrupted in (True, False, False, True, False):
+        trial = take(journal, study)
+        assert trial is not None and studies.first(trial) == 0
+        if interrupted:
+            trial.set_user_attr("interrupted", True)
+        study.tell(trial, state=TrialState.FAIL)
+    following = take(journal, study)
+    assert following is not None and studies.first(following) == 5
+    assert [studies.first(found) for found in studies.finished(study)] == [0]
+
+
+def test_a_dead_process_loses_its_trial_and_a_living_one_does_not(journal: Storage) -> None:
+    study = new(journal)
+    alive, dead = take(journal, study), take(journal, study)
+    assert alive is not None and dead is not None
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    dead.set_user_attr("process", f"{socket.gethostname()}:{ended.pid}:0.00")
+    dead.set_user_attr("first", "test1")
+    again = take(journal, study)
+    assert again is not None and again.params == dead.params and again.user_attrs["first"] == "test1"
+    assert again.user_attrs["retry_of"] == dead.number and again.user_attrs["process"] == processes.me()
+    states = [trial.state.name for trial in study.trials]
+    assert states == ["RUNNING", "FAIL", "RUNNING"]
+    other = take(journal, study)
+    assert other is not None and "retry_of" not in other.user_attrs
+
+
+def test_a_process_that_died_before_it_gave_its_name_is_dead(journal: Storage) -> None:
+    study = new(journal)
+    study.ask(SPACE)
+    again = take(journal, study)
+    assert again is not None and again.user_attrs["retry_of"] == 0
+
+
+def test_another_process_with_the_same_number_is_not_the_one_that_died() -> None:
+    host, number, start = processes.me().rsplit(":", 2)
+    assert not processes.gone(processes.me()) and processes.gone(f"{host}:{number}:{float(start) - 3600:.2f}")
+    assert not processes.gone(f"{host}:{number}:{float(start) - 2:.2f}")  # the clock was set
+    assert not processes.gone(f"elsewhere:{number}:1.00") and processes.gone("no such name")
+
+
+def test_what_is_wanted_is_tried_once_and_first(journal: Storage) -> None:
+    study = new(journal)
+    trials = [take(journal, study, wanted=WANTED) for _ in range(3)]
+    assert [x(trial) for trial in trials[:2]] == [0.25, 0.75] and x(trials[2]) not in (0.25, 0.75)
+
+
+def test_another_attempt_knows_what_the_first_was_given_and_not_what_it_found(journal: Storage) -> None:
+    study = new(journal)
+    trial = take(journal, study, wanted=WANTED)
+    assert trial is not None
+    trial.set_user_attr("fid_classifier_5k", 1.0)
+    study.tell(trial, state=TrialState.FAIL)
+    again = take(journal, study, wanted=WANTED)
+    assert again is not None
+    assert again.user_attrs == {"first": "test1", "retry_of": 0, "process": processes.me()}
+
+
+def test_a_study_of_other_conditions_is_refused(journal: Storage) -> None:
+    new(journal, space="a", budget=1)
+    new(journal, space="a", budget=1)
+    with pytest.raises(InputError, match=r"optuna\.log: the study s was made with budget = 1, not 2"):
+        new(journal, space="a", budget=2)
+
+
+def test_a_journal_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "optuna.log").write_text("hello\nworld\n")
+    with pytest.raises(InputError, match=r"optuna\.log: not a journal of Optuna"):
+        studies.open_storage(None, tmp_path)
+    assert (tmp_path / "optuna.log").read_text() == "hello\nworld\n"
+
+
+@pytest.mark.parametrize(("url", "expected"), [
+    ("sqlite:///optuna.db", r"search\.storage = sqlite:///optuna\.db: expected postgresql\+psycopg"),
+    ("mysql://u:s3cret@host/db", r"search\.storage = mysql://u:\*\*\*@host/db: expected postgresql\+psycopg"),
+    ("optuna.log", "not a URL"), ("post gres s3cret", "not a URL"),
+    ("postgresql+psycopg://u:s3cret@127.0.0.1:9/db", r"u:\*\*\*@127\.0\.0\.1:9/db: does not answer"),
+    ("postgresql+psycopg://u:s3cret@127.0.0.1:x/db", "not a URL"),
+    ("postgresql+psycopg://u@127.0.0.1:9/db?password=s3cret", r"u@127\.0\.0\.1:9/db: does not answer"),
+])
+def test_a_storage_that_cannot_be_used_is_one_line_without_its_password(
+        url: str, expected: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=expected) as error:
+        studies.open_storage(url, tmp_path)
+    assert "s3cret" not in str(error.value) and "\n" not in str(error.value)
+
+
+WORKER = """
+import sys, time
+import optuna
+from pathlib import Path
+from optuna.pruners import NopPruner
+from tests.tuning.test_studies import new, take, finish
+from pipeline.tuning import studies
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+storage = studies.open_storage(sys.argv[1] or None, Path(sys.argv[2]))
+study = new(storage)
+while (trial := take(storage, study, 12)) is not None:
+    time.sleep(0.05)
+    finish(study, trial)
+storage.close()
+"""
+
+
+def workers(url: str, folder: Path, count: int) -> None:
+    """Starts `count` processes at once, which share one study that does not exist yet."""
+    team = [subprocess.Popen([sys.executable, "-c", WORKER, url, str(folder)], stderr=subprocess.PIPE, text=True)
+            for _ in range(count)]
+    for worker in team:
+        assert worker.communicate()[1] == "" and worker.returncode == 0
+
+
+def check_shared(storage: Storage) -> None:
+    study = optuna.load_study(study_name="s", storage=storage.backend)
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 12
+    assert len({trial.params["x"] for trial in study.trials}) == 12
+    assert len({trial.user_attrs["process"] for trial in study.trials}) > 1
+
+
+@pytest.mark.slow
+def test_workers_that_start_at_once_on_nothing_share_one_study(tmp_path: Path) -> None:
+    workers("", tmp_path, 3)
+    check_shared(studies.open_storage(None, tmp_path))
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[str]:
+    """The URL of an empty database on a server of our own; skips where PostgreSQL is not installed."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    folder = str(programs[-1]) if programs else None
+    initdb, postgres = (shutil.which(name, path=folder) or shutil.which(name) for name in ("initdb", "postgres"))
+    if not (initdb and postgres):
+        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+    root = os.getuid() == 0
+    if root and subprocess.run(["id", "postgres"], capture_output=True).returncode:
+        pytest.skip("PostgreSQL does not run as root, and there is no user postgres")
+    user = {"user": "postgres", "group": "postgres", "extra_groups": []} if root else {}
+    place = Path(tempfile.mkdtemp(prefix="postgresql-"))
+    place.chmod(0o777)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    (place / "password").write_text("s3cret")
+    words = ["-D", str(place / "data"), "-U", "tester", "--auth=scram-sha-256", f"--pwfile={place / 'password'}", "-N"]
+    subprocess.run([initdb, *words], check=True, capture_output=True, cwd="/", **user)  # type: ignore[call-overload]
+    server = subprocess.Popen(  # type: ignore[call-overload]
+        [postgres, "-D", str(place / "data"), "-p", str(port), "-k", str(place), "-h", "127.0.0.1", "-F"],
+        stderr=subprocess.DEVNULL, cwd="/", **user)
+    url = f"postgresql+psycopg://tester:s3cret@127.0.0.1:{port}/postgres"
+    try:
+        engine = sqlalchemy.create_engine(url)
+        for _ in range(100):
+            try:
+                engine.connect().close()
+                break
+            except sqlalchemy.exc.OperationalError:
+                time.sleep(0.1)
+        engine.dispose()
+        yield url
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait()
+        shutil.rmtree(place, ignore_errors=True)
+
+
+@pytest.mark.slow
+def test_workers_share_a_database_that_is_empty_when_they_start(postgresql: str, tmp_path: Path) -> None:
+    workers(postgresql, tmp_path, 3)
+    with closing(studies.open_storage(postgresql, tmp_path)) as storage:
+        check_shared(storage)
+
+
+@pytest.mark.slow
+def test_a_trial_whose_machine_fell_silent_is_tried_again(
+        postgresql: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(studies, "HEARTBEAT_SECONDS", 1)
+    monkeypatch.setattr(studies, "GRACE_SECONDS", 2)
+    with closing(studies.open_storage(postgresql, tmp_path)) as storage:
+        study = new(storage, "silent")
+        silent, alive = take(storage, study), take(storage, study)
+        assert silent is not None and alive is not None
+        for trial in (silent, alive):
+            trial.set_user_attr("process", "another machine:1:0.00")
+        with studies.heartbeat(storage, alive):
+            time.sleep(4)
+            again = take(storage, study)
+        assert again is not None and again.user_attrs["retry_of"] == silent.number and again.params == silent.params
+        states = {trial.number: trial.state.name for trial in study.trials}
+        assert states == {0: "FAIL", 1: "RUNNING", 2: "RUNNING"}
+
+
+@pytest.mark.slow
+def test_a_wrong_password_is_not_printed(postgresql: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="does not answer.*authentication failed") as error:
+        studies.open_storage(postgresql.replace("s3cret", "wr0ng"), tmp_path)
+    assert "wr0ng" not in str(error.value)
