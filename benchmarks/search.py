@@ -7,31 +7,37 @@ workers   how many trials an hour two workers finish with one thread each, again
 
 It needs data/ and models/reference in this folder (`dvc repro reference`); everything else happens in a temporary one.
 """
+import math
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import optuna
+import pandas as pd
 from optuna.pruners import NopPruner
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import Study
 from optuna.trial import TrialState
 
-from pipeline import params, search, trials
+from pipeline import params, search, tracking, train, trials
 from pipeline.data import images
 from pipeline.gan import devices
 from pipeline.scores import reference as references
+from pipeline.store import Description
 from pipeline.trials import Laboratory
 from pipeline.tuning import space, studies
 from pipeline.tuning.studies import Wanted
 
-RANDOM_TRIALS = 40
+RANDOM_TRIALS, GUIDED_TRIALS = 40, 20
 RUN = {"batch": 100, "lr": 2e-4, "beta1": 0.5, "leak": 0.2}  # where only time is measured
 SHORT = 5_000  # images of each of SHARED trials that workers share
 SHARED = 6
@@ -60,18 +66,40 @@ def one(lab: Laboratory, study: Study, sampler: BaseSampler | None = None, first
     return time.perf_counter() - begin
 
 
+@contextmanager
+def timed(seconds: list[float]) -> Iterator[None]:
+    """Adds to `seconds` what each distance took that a trial was measured by."""
+    snapshot = train.snapshot
+
+    def measured(*words: Any) -> Any:
+        begin = time.perf_counter()
+        found = snapshot(*words)
+        seconds.append(time.perf_counter() - begin)
+        return found
+
+    with mock.patch.object(train, "snapshot", measured):
+        yield
+
+
 def reach() -> None:
     """Prints when the search reached what 40 random trials reach, in seconds and in images."""
     lab = laboratory()
     wanted = lab.section.search
+    # The random trials are measured at each quarter of the budget, to see how early it tells the end; what that takes
+    # more than the search's own distances is no part of their time.
+    quarters = replace(lab, section=replace(lab.section, search=replace(wanted, fid_every=wanted.images // 4)))
     blind = studies.open_study(lab.storage, "random", {"of": "random"}, ["minimize"], NopPruner())
     guided = studies.open_study(lab.storage, "guided", {"of": "guided"}, ["minimize"], search.pruner(lab.section))
     first = search.first_runs(lab.section)
     sampler = RandomSampler(seed=wanted.seed)
     seconds: dict[str, list[float]] = {"random": [], "guided": []}
     for i in range(RANDOM_TRIALS):
-        seconds["random"].append(one(lab, blind, sampler))
-        if i < wanted.n_trials:
+        measuring: list[float] = []
+        with timed(measuring):
+            took = one(quarters, blind, sampler)
+        more = len(measuring) - math.ceil(wanted.images / wanted.fid_every)
+        seconds["random"].append(took - more * statistics.mean(measuring or [0]))
+        if i < GUIDED_TRIALS:
             seconds["guided"].append(one(lab, guided, first=first))
     target = blind.best_value
     spent = images_seen = 0.0
@@ -85,7 +113,11 @@ def reach() -> None:
                   f"time, {share:.2f} of the images")
             break
     else:
-        print(f"reach: not within {wanted.n_trials} trials: {guided.best_value:.1f} against {target:.1f}")
+        print(f"reach: not within {GUIDED_TRIALS} trials: {guided.best_value:.1f} against {target:.1f}")
+    curves = pd.DataFrame([trial.intermediate_values for trial in blind.trials if trial.state == TrialState.COMPLETE])
+    ranks = curves.rank().corr()[wanted.images]  # Spearman's
+    print("early: rank correlation with the end, over the random trials: "
+          + ", ".join(f"{ranks[place]:.2f} after {place:,} images" for place in curves.columns[:-1]))
     ended = [trial for trial in guided.trials if trial.state == TrialState.PRUNED]
     saved = sum(wanted.images - trial.user_attrs["images_seen"] for trial in ended)
     print(f"pruning: {len(ended)} of {len(guided.trials)} trials ended early; "
@@ -97,13 +129,14 @@ def overhead() -> None:
     lab = laboratory()
     knobs = lab.section.search.space
     extra = []
+    study = studies.open_study(lab.storage, "told", {}, ["minimize"], NopPruner())
+    with tracking.run(Description("told", {}, lab.meta, {"study": "told"}, same="study", experiment=trials.EXPERIMENT)):
+        pass
     for repetition in range(REPETITIONS):
-        study = studies.open_study(lab.storage, f"told {repetition}", {}, ["minimize"], NopPruner())
         times = {}
         for kind in ("off", "on") if repetition % 2 else ("on", "off"):
             if kind == "on":
-                os.environ.pop("DCGAN_TRACKING", None)
-                times[kind] = one(lab, study, first=[(RUN, {"first": "test4"})])
+                times[kind] = one(lab, study, first=[(RUN, {"first": f"test4 {repetition}"})])
             else:
                 silent = optuna.create_study()
                 silent.enqueue_trial(RUN)

@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from torch import nn
 from pipeline import files, processes
 
 EXPERIMENT = "dcgan"
+PARENT_SECONDS = 20.0  # how long a run waits for its parent, which somebody may have deleted
 
 
 class NotYet(Exception):
@@ -35,7 +37,7 @@ class Description:
 
     `id_file` keeps the MLflow id of a run that may have to be resumed; `same` names a tag: the newest run with its
     value is continued, if there is one. The run belongs under the newest whose tag `study` is
-    `parent`, and waits until there is one.
+    `parent`.
     """
     name: str
     params: dict[str, Any]
@@ -68,6 +70,7 @@ class Store:
     def __init__(self) -> None:
         self.run_id = ""
         self.experiment_id = ""
+        self.patient_until = time.monotonic() + PARENT_SECONDS
         self.written: dict[str, int] = {}  # by metric: the last step of a run that is being resumed
 
     def open(self, description: Description) -> None:
@@ -153,13 +156,14 @@ class Store:
         return run_id
 
     def _new(self, description: Description) -> str:
-        """The id of a run that is made for `description`; NotYet while its parent is not there."""
+        """The id of a run that is made for `description`; NotYet while its parent may still come."""
         import mlflow
         tags = description.tags | provenance()
         if description.parent:
-            if not (parent := self._newest("study", description.parent)):
+            if parent := self._newest("study", description.parent):
+                tags["mlflow.parentRunId"] = parent
+            elif time.monotonic() < self.patient_until:
                 raise NotYet(description.parent)
-            tags["mlflow.parentRunId"] = parent
         client = mlflow.MlflowClient()
         run_id = client.create_run(self.experiment_id, tags=tags, run_name=description.name).info.run_id
         if description.id_file:

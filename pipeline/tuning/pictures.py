@@ -1,5 +1,6 @@
 """Pictures of a search. Scores are distances: lower is better, on logarithmic axes."""
 import math
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -77,9 +78,10 @@ def contour(trials: pd.DataFrame, knobs: Space, score: str, path: Path) -> None:
     axis = figure.subplots()
     scored = trials[trials[score].notna()]
     lowest, highest = scored[score].min(), scored[score].max()
-    levels = pd.Series([lowest * (highest / lowest) ** (i / 8) for i in range(9)]).drop_duplicates()
-    if len(scored) >= 4 and len(levels) == 9 and scored["lr"].nunique() > 2 and scored["beta1"].nunique() > 2:
-        axis.tricontourf(scored["lr"], scored["beta1"], scored[score], levels=levels, cmap="Blues_r", alpha=0.6)
+    levels = np.geomspace(lowest, highest, 9) if lowest < highest else [lowest]
+    if len(levels) > 1 and len(scored) > 2:
+        with suppress(RuntimeError):  # dots on one line have no area
+            axis.tricontourf(scored["lr"], scored["beta1"], scored[score], levels=levels, cmap="Blues_r", alpha=0.6)
     complete = scored["state"] == "COMPLETE"
     dots = axis.scatter(scored["lr"], scored["beta1"], c=scored[score], norm="log", cmap="Blues_r", s=46, zorder=3,
                         edgecolors=["black" if done else WEAK for done in complete])
