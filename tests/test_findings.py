@@ -30,7 +30,8 @@ def trials() -> pd.DataFrame:
         scored = state != "FAIL"
         rows.append({"trial": place, "first": NAMES[place] if place < 4 else "", "state": state,
                      "batch": (256, 100, 100, 100, 32, 64, 128, 512, 32, 64)[place], "lr": 1e-4 * (1 + place),
-                     "beta1": 0.9 - 0.08 * place, "leak": 0.3 - 0.02 * place, FID: 900.0 - 80 * place if scored else None,
+                     "beta1": 0.9 - 0.08 * place, "leak": 0.3 - 0.02 * place,
+                     FID: 900.0 - 80 * place if scored else None,
                      PROBE: 0.95 + 0.002 * place if scored else None,
                      "images_seen": 7_500 if state == "PRUNED" else 15_000,
                      "reason": "" if scored else "DivergedError: lower lr"})

@@ -89,6 +89,7 @@ def contour(trials: pd.DataFrame, knobs: Space, score: str, path: Path) -> None:
         place = same["lr"].iloc[0], same["beta1"].iloc[0]
         axis.annotate(", ".join(same["first"]), place, xytext=(6, -3), textcoords="offset points", size=8)
     scale(axis, knobs["lr"])
+    axis.use_sticky_edges = False
     axis.margins(0.06)
     axis.set(xlabel="lr", ylabel="beta1")
     bar = figure.colorbar(dots, ax=axis, label=f"{score}, validation images", ticks=levels, format="{x:.0f}")
