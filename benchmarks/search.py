@@ -1,21 +1,19 @@
 """What the search is worth: python -m benchmarks.search [reach] [overhead] [workers]
 
 reach     when the search reaches the best distance of 40 random trials that nothing ends early, at the same budget for
-          each trial; trials of both take turns; one draw of each (35 minutes on two cores)
-overhead  what Optuna, MLflow and the dashboard's notes cost, as a share of a trial's training
+          each trial; trials of both take turns; one draw of each (half an hour on two cores)
+overhead  what Optuna, MLflow and the dashboard's notes take beside a trial's training and scoring
 workers   how many trials an hour two workers finish with one thread each, against one worker with two
 
 It needs data/ and models/reference in this folder (`dvc repro reference`); everything else happens in a temporary one.
 """
-import math
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +26,7 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import Study
 from optuna.trial import TrialState
 
-from pipeline import params, search, tracking, train, trials
+from pipeline import params, search, tracking, trials
 from pipeline.data import images
 from pipeline.gan import devices
 from pipeline.scores import reference as references
@@ -37,7 +35,7 @@ from pipeline.trials import Laboratory
 from pipeline.tuning import space, studies
 from pipeline.tuning.studies import Wanted
 
-RANDOM_TRIALS, GUIDED_TRIALS = 40, 20
+RANDOM_TRIALS, GUIDED_TRIALS = 40, 12
 RUN = {"batch": 100, "lr": 2e-4, "beta1": 0.5, "leak": 0.2}  # where only time is measured
 SHORT = 5_000  # images of each of SHARED trials that workers share
 SHARED = 6
@@ -66,39 +64,17 @@ def one(lab: Laboratory, study: Study, sampler: BaseSampler | None = None, first
     return time.perf_counter() - begin
 
 
-@contextmanager
-def timed(seconds: list[float]) -> Iterator[None]:
-    """Adds to `seconds` what each distance took that a trial was measured by."""
-    snapshot = train.snapshot
-
-    def measured(*words: Any) -> Any:
-        begin = time.perf_counter()
-        found = snapshot(*words)
-        seconds.append(time.perf_counter() - begin)
-        return found
-
-    with mock.patch.object(train, "snapshot", measured):
-        yield
-
-
 def reach() -> None:
     """Prints when the search reached what 40 random trials reach, in seconds and in images."""
     lab = laboratory()
     wanted = lab.section.search
-    # The random trials are measured at each quarter of the budget, to see how early it tells the end; what that takes
-    # more than the search's own distances is no part of their time.
-    quarters = replace(lab, section=replace(lab.section, search=replace(wanted, fid_every=wanted.images // 4)))
     blind = studies.open_study(lab.storage, "random", {"of": "random"}, ["minimize"], NopPruner())
     guided = studies.open_study(lab.storage, "guided", {"of": "guided"}, ["minimize"], search.pruner(lab.section))
     first = search.first_runs(lab.section)
     sampler = RandomSampler(seed=wanted.seed)
     seconds: dict[str, list[float]] = {"random": [], "guided": []}
     for i in range(RANDOM_TRIALS):
-        measuring: list[float] = []
-        with timed(measuring):
-            took = one(quarters, blind, sampler)
-        more = len(measuring) - math.ceil(wanted.images / wanted.fid_every)
-        seconds["random"].append(took - more * statistics.mean(measuring or [0]))
+        seconds["random"].append(one(lab, blind, sampler))
         if i < GUIDED_TRIALS:
             seconds["guided"].append(one(lab, guided, first=first))
     target = blind.best_value
@@ -125,28 +101,25 @@ def reach() -> None:
 
 
 def overhead() -> None:
-    """Prints what a trial costs beside its training and scoring."""
-    lab = laboratory()
-    knobs = lab.section.search.space
-    extra = []
+    """Prints what a trial takes beside its training and scoring: Optuna's storage, MLflow, note and samples."""
+    lab, extra = laboratory(), []
     study = studies.open_study(lab.storage, "told", {}, ["minimize"], NopPruner())
     with tracking.run(Description("told", {}, lab.meta, {"study": "told"}, same="study", experiment=trials.EXPERIMENT)):
         pass
+    fit = trials.fit
     for repetition in range(REPETITIONS):
-        times = {}
-        for kind in ("off", "on") if repetition % 2 else ("on", "off"):
-            if kind == "on":
-                times[kind] = one(lab, study, first=[(RUN, {"first": f"test4 {repetition}"})])
-            else:
-                silent = optuna.create_study()
-                silent.enqueue_trial(RUN)
-                trial = silent.ask(space.distributions(knobs))
-                run = space.run_of(trial.params, knobs, exact=True)
-                begin = time.perf_counter()
-                trials.fit(lab, trial, run, Path(f"silent {repetition}"), trials.Tracker())
-                times[kind] = time.perf_counter() - begin
-        extra.append((times["on"] - times["off"]) / times["off"])
-        print(f"overhead: {times['on']:.1f} s with, {times['off']:.1f} s without")
+        inside = []
+
+        def timed(*words: Any) -> TrialState:
+            begin = time.perf_counter()
+            ended = fit(*words)
+            inside.append(time.perf_counter() - begin)
+            return ended
+
+        with mock.patch.object(trials, "fit", timed):
+            took = one(lab, study, first=[(RUN, {"first": f"test4 {repetition}"})])
+        extra.append((took - inside[0]) / inside[0])
+        print(f"overhead: {took - inside[0]:.2f} s beside {inside[0]:.1f} s")
     print(f"overhead: {statistics.median(extra):.1%} of a trial's training and scoring")
 
 
