@@ -416,6 +416,7 @@ def test_mlflow_and_the_dashboard_have_every_trial_and_lead_to_each_other(
             curve = client.get_metric_history(run.info.run_id, "fid_classifier_200")
             assert {point.step for point in curve} >= {400} or trial.state == TrialState.PRUNED
             assert curve and client.list_artifacts(run.info.run_id, "images")
-    notes = json.dumps(found["main"].system_attrs)  # where the dashboard keeps them
+    storage = studies.open_storage(None, folder).backend  # where the dashboard keeps its notes
+    notes = json.dumps(storage.get_study_system_attrs(storage.get_study_id_from_name(found["main"].study_name)))
     assert notes.count("MLflow run") == len(found["main"].trials) == notes.count("![samples]")
     assert len(list((folder / "optuna_artifacts").iterdir())) == len(runs) - 1
