@@ -56,7 +56,11 @@ def test_a_probe_difference_counts_only_beyond_the_sampling_error() -> None:
 @pytest.fixture
 def study(tmp_path: Path, params: Params) -> Path:
     """The reports of the other stages, made up."""
-    params({"evaluate.fid_images": 10_000, "train.fid_images": 5_000})
+    runs = {"test1": {"batch": 256, "lr": 1e-4, "beta1": 0.9, "leak": 0.3},
+            "test2": {"batch": 100, "lr": 2e-4, "beta1": 0.9, "leak": 0.3},
+            "test3": {"batch": 100, "lr": 2e-4, "beta1": 0.5, "leak": 0.3},
+            "test4": {"batch": 100, "lr": 2e-4, "beta1": 0.5, "leak": 0.2}}
+    params({"evaluate.fid_images": 10_000, "train.fid_images": 5_000, "runs": runs})
     reports = tmp_path / "reports"
     for i in (1, 2, 3, 4):
         training, evaluation = reports / "train" / f"test{i}", reports / "evaluate" / f"test{i}"
