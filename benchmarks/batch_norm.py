@@ -10,10 +10,9 @@ import torch
 from pipeline import params
 from pipeline.data import images
 from pipeline.gan import checkpoint, devices, sampling
-from pipeline.gan.networks import NETWORKS
-from pipeline.params import Sampling
 from pipeline.scores import frechet
 from pipeline.scores import reference as references
+from pipeline.sections import Sampling
 
 CHOICES: tuple[Literal["running", "recomputed"], ...] = ("running", "recomputed")
 
@@ -25,16 +24,15 @@ def main() -> None:
     real = references.load(Path("models/reference"), dataset.digest)
     device = devices.choose(section.hardware)
     count = section.evaluate.fid_images
-    z_dim = NETWORKS[section.train.network].z_dim
-    z = torch.randn(count, z_dim, generator=torch.Generator().manual_seed(section.evaluate.seed))
     print(f"| {frechet.name(count)} | running | recomputed |\n|---|---:|---:|")
     for name in section.runs:
         model = checkpoint.load_model(Path("models") / name)
-        G, distances = model.G.to(device.device), []
+        G, network, distances = model.G.to(device.device), model.network, []
+        z = sampling.prior(network, count, torch.Generator().manual_seed(section.evaluate.seed))
         for choice in CHOICES:
             asked = Sampling(batch_norm=choice, statistics_images=section.sampling.statistics_images)
-            with sampling.evaluating(G, model.network.z_dim, asked, device):
-                distances.append(real.fid(sampling.sample(G, z, device)))
+            with sampling.evaluating(G, network, asked, device):
+                distances.append(real.fid(sampling.sample(G, network, z, device)))
         print(f"| {name} | " + " | ".join(f"{distance:.2f}" for distance in distances) + " |")
 
 

@@ -29,10 +29,10 @@ from optuna.trial import TrialState
 from pipeline import params, search, tracking, trials
 from pipeline.data import images
 from pipeline.gan import devices
+from pipeline.laboratory import Laboratory, prepare
 from pipeline.scores import reference as references
 from pipeline.store import Description
-from pipeline.trials import Laboratory
-from pipeline.tuning import space, studies
+from pipeline.tuning import space, storages, studies
 from pipeline.tuning.studies import Wanted
 
 RANDOM_TRIALS, GUIDED_TRIALS = 40, 12
@@ -50,8 +50,8 @@ def laboratory(budget: int | None = None) -> Laboratory:
         section = replace(section, search=replace(section.search, images=budget, fid_every=budget))
     dataset = images.load(root / "data" / section.data.name)
     real = references.load(root / "models" / "reference", dataset.digest)
-    return search.prepare(section, dataset, real, devices.choose(section.hardware),
-                          studies.open_storage(None, Path(".").resolve()))
+    return prepare(section, dataset, real, devices.choose(section.hardware),
+                   storages.open_storage(None, Path(".").resolve()))
 
 
 def one(lab: Laboratory, study: Study, sampler: BaseSampler | None = None, first: Sequence[Wanted] = ()) -> float:
@@ -137,7 +137,7 @@ def workers() -> None:
                                          stderr=subprocess.DEVNULL) for _ in range(count)]
                 if any(worker.wait() for worker in team):
                     raise RuntimeError("a worker failed")
-                storage = studies.open_storage(None, Path(folder))
+                storage = storages.open_storage(None, Path(folder))
                 done = optuna.load_study(study_name="shared", storage=storage.backend).trials
                 begun = min(trial.datetime_start for trial in done if trial.datetime_start)
                 ended = max(trial.datetime_complete for trial in done if trial.datetime_complete)

@@ -17,17 +17,17 @@ import sys, time
 import numpy as np
 from pipeline import tracking
 from pipeline.data import pixels
-from pipeline.gan import devices, training
-from pipeline.gan.networks import NETWORKS
-from pipeline.params import Hardware, Run
+from pipeline.gan import devices, literature, training
+from pipeline.sections import Hardware, Run
 from pipeline.store import Description
 images = np.random.default_rng(0).integers(0, 256, ({IMAGES}, 1, 28, 28), np.uint8)
 device = devices.choose(Hardware(device="auto", precision="auto"))
-state = training.start(NETWORKS["slides"], Run(batch=100, lr=2e-4, beta1=.5, leak=.2), 0, device)
+state = training.start(literature.network("slides"), Run(batch=100, lr=2e-4, beta1=.5, leak=.2), 0, device)
+labels = np.zeros(len(images), np.uint8)
 data = {{"name": "noise", "url": "https://example.org/noise", "sha256": "0" * 64}}
 begin = time.perf_counter()
 with tracking.run(Description("benchmark", {{"lr": 2e-4}}, data, {{}})) as tracker:
-    for progress in training.train(state, images, 100, {IMAGES}, 0, 5000, device):
+    for progress in training.train(state, images, labels, 100, {IMAGES}, 0, 5000, device, 0):
         tracker.metrics({{"loss_D": progress.loss_D, "loss_G": progress.loss_G}}, progress.images_seen)
         if progress.epoch_ended:
             tracker.image("samples", pixels.grid(images[:64], 8), progress.images_seen)

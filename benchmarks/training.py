@@ -16,9 +16,8 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
-from pipeline.gan import devices, training
-from pipeline.gan.networks import NETWORKS
-from pipeline.params import Hardware, Run
+from pipeline.gan import devices, literature, training
+from pipeline.sections import Hardware, Run
 
 REPETITIONS = 5
 STEPS = 12
@@ -47,9 +46,10 @@ def main() -> None:
 
 def ours(images: np.ndarray, batch: int, device: devices.Device) -> Callable[[], None]:
     """A function that takes one step of this project's training loop."""
-    state = training.start(NETWORKS["slides"], Run(batch=batch, lr=2e-4, beta1=0.5, leak=0.2), 0, device)
+    state = training.start(literature.network("slides"), Run(batch=batch, lr=2e-4, beta1=0.5, leak=0.2), 0, device)
     images = images[:len(images) // batch * batch]
-    steps = training.train(state, images, batch, 1_000 * len(images), 0, batch, device)
+    labels = np.zeros(len(images), np.uint8)
+    steps = training.train(state, images, labels, batch, 1_000 * len(images), 0, batch, device, 0)
 
     def step() -> None:
         next(steps)

@@ -2,6 +2,7 @@
 
     dcgan STAGE             runs a stage of dvc.yaml, like train@test4, with the command that `dvc repro` has for it;
                             `dcgan search` is one more worker for a search that runs, or goes on with one
+    dcgan recipe NAME       trains and scores one system of the literature, smaller if asked: dcgan recipe --help
     dcgan promote           takes the winner of the search into params.yaml, as runs.searched
     dcgan dashboard [PORT]  shows the searches in a browser, with the samples of every trial
 """
@@ -11,24 +12,26 @@ import subprocess
 import sys
 from importlib.metadata import entry_points
 
-from pipeline import params, promote, stage, store
+from pipeline import params, promote, recipes, stage, store
 from pipeline.errors import InputError
 from pipeline.trials import ARTIFACTS
-from pipeline.tuning import studies
+from pipeline.tuning import storages
 
 
 def main() -> None:
     """Runs the command line and exits with its status."""
     parser = argparse.ArgumentParser(prog="dcgan", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("command")
-    parser.add_argument("words", nargs="*")
+    parser.add_argument("words", nargs=argparse.REMAINDER)
     given = parser.parse_args()
     if given.command == "promote":
         sys.argv = ["dcgan promote", *given.words]
         stage.main(promote.promote)
         return
     try:
-        if given.command == "dashboard":
+        if given.command == "recipe":
+            recipes.main(given.words)
+        elif given.command == "dashboard":
             dashboard(*given.words[:1])
         else:
             sys.exit(subprocess.run([sys.executable, *command_of(given.command)[1:]]).returncode)
@@ -45,16 +48,16 @@ def command_of(name: str) -> list[str]:
     try:
         return shlex.split(Repo().stage.load_one(name=name).cmd)
     except DvcException as error:
-        raise InputError(f"{name}: neither promote, nor dashboard, nor a stage of dvc.yaml ({error})") from None
+        raise InputError(f"{name}: neither recipe, promote, dashboard, nor a stage of dvc.yaml ({error})") from None
 
 
 def dashboard(port: str = "8080") -> None:
     """Serves optuna-dashboard on the storage of params.yaml and the artifacts in this folder, until Ctrl-C."""
     url = params.load().search.storage
-    journal = store.root() / studies.JOURNAL
+    journal = store.root() / storages.JOURNAL
     if url is None and not journal.exists():
         raise InputError(f"{journal}: not found: there is no search yet; `dvc repro search` begins one")
-    studies.open_storage(url, store.root()).close()  # says in one line what is wrong with it
+    storages.open_storage(url, store.root()).close()  # says in one line what is wrong with it
     artifacts = store.root() / ARTIFACTS
     artifacts.mkdir(exist_ok=True)
     # In this process, because a database's password must not stand in the system's list of processes.

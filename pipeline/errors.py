@@ -1,4 +1,6 @@
 """Errors that a user can mend: stages print them as one line, without a traceback, and exit with status 1."""
+import difflib
+from collections.abc import Iterable
 
 
 class InputError(Exception):
@@ -7,3 +9,9 @@ class InputError(Exception):
 
 class DivergedError(Exception):
     """A training left the finite numbers; there is no score to report."""
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """" (did you mean 'x'?)" with the one of `known` that looks like `name`, or ''."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""

@@ -9,7 +9,7 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from pipeline import files, stage
-from pipeline.params import Params, Run
+from pipeline.sections import Params, Run
 from pipeline.tuning import analysis, pictures, space
 
 STATES = {"complete": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}

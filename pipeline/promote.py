@@ -14,7 +14,8 @@ from ruamel.yaml.error import YAMLError
 
 from pipeline import files, params, stage
 from pipeline.errors import InputError
-from pipeline.params import PARAMS, Run
+from pipeline.params import PARAMS
+from pipeline.sections import Run
 
 NAME = "searched"
 

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 
 from pipeline import files, params, stage
 from pipeline.figures import COLOURS, save
-from pipeline.params import Run
 from pipeline.scores import frechet
+from pipeline.sections import Run
 
 
 @dataclass(frozen=True)

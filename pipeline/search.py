@@ -11,7 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -26,25 +26,24 @@ from optuna.study import Study
 from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from pipeline import findings, params, stage, store, tracking, train, trials
+from pipeline import findings, params, sections, stage, store, tracking, train, trials
 from pipeline.data import images
 from pipeline.data.images import Dataset
 from pipeline.errors import InputError
 from pipeline.gan import devices
 from pipeline.gan.devices import Device
-from pipeline.params import Params, Search
-from pipeline.scores import classifier, frechet
+from pipeline.laboratory import Laboratory, prepare
 from pipeline.scores import reference as references
 from pipeline.scores.reference import Reference
+from pipeline.sections import Params, Search
 from pipeline.store import Description
-from pipeline.trials import Laboratory
-from pipeline.tuning import analysis, space, studies
-from pipeline.tuning.studies import Direction, Storage, Wanted
+from pipeline.tuning import analysis, space, storages, studies
+from pipeline.tuning.studies import Direction, Wanted
 
 POLL_SECONDS = 1.0
 # What decides about a trial's score. The rest of the code may change without beginning a new study.
-DECIDING = ("pipeline/data/", "pipeline/gan/", "pipeline/scores/", "pipeline/tuning/space.py", "pipeline/search.py",
-            "pipeline/train.py", "pipeline/trials.py")
+DECIDING = ("pipeline/data/", "pipeline/gan/", "pipeline/scores/", "pipeline/tuning/space.py", "pipeline/laboratory.py",
+            "pipeline/search.py", "pipeline/train.py", "pipeline/trials.py")
 
 
 def search(data: Path, reference: Path, report: Path) -> None:
@@ -57,7 +56,7 @@ def search(data: Path, reference: Path, report: Path) -> None:
     device = devices.choose(section.hardware)
     conditions = conditions_of(section, dataset, real, device)
     name = f"dcgan-{section.data.name}-{stage.digest(conditions)}"
-    storage = studies.open_storage(section.search.storage, store.root())
+    storage = storages.open_storage(section.search.storage, store.root())
     described = Description(name, flat(conditions), dataset.meta, {"study": name}, same="study",
                             experiment=trials.EXPERIMENT)
     try:
@@ -84,9 +83,9 @@ def search(data: Path, reference: Path, report: Path) -> None:
 
 def check(section: Params, dataset: Dataset) -> None:
     """InputError when the section search does not fit the data set."""
-    train.check_network(section, dataset)
+    train.network_of(section.train, dataset, "params.yaml: train")
     wanted, n = section.search, len(dataset.train_images)
-    largest = max(wanted.probe_images, *params.values_of(wanted.space["batch"]))
+    largest = max(wanted.probe_images, *sections.values_of(wanted.space["batch"]))
     if n - wanted.validation < largest:
         raise InputError(f"params.yaml: search.validation = {wanted.validation} leaves {n - wanted.validation} of {n} "
                          f"training images; search.probe_images and the largest batch need {largest:g}")
@@ -100,7 +99,8 @@ def conditions_of(section: Params, dataset: Dataset, real: Reference, device: De
     code = {str(path): digest for path, digest in stage.sources().items() if str(path).startswith(DECIDING)}
     conditions = wanted | {
         "first": {name: asdict(section.runs[name]) for name in section.search.first},
-        "network": section.train.network, "fid_images": section.train.fid_images, "sampling": asdict(section.sampling),
+        "network": [section.train.network, section.train.width, section.train.violate],
+        "fid_images": section.train.fid_images, "sampling": asdict(section.sampling),
         "probe_validation": section.evaluate.probe_validation, "data": dataset.digest, "reference": real.digest,
         "dtype": str(device.dtype), "code": stage.digest(code)}
     return json.loads(json.dumps(conditions))
@@ -120,7 +120,7 @@ def directions(section: Params) -> list[Direction]:
 def pruner(section: Params) -> optuna.pruners.BasePruner:
     """Ends what is worse than the median of the complete trials at the same place, in the second half of the budget.
 
-    Hyperband wants more trials than a small study has; earlier distances say too little (benchmarks/README.md). Optuna
+    Hyperband wants more trials than a small study has, and earlier distances say little about the last one. Optuna
     prunes no two objectives.
     """
     if len(section.search.objectives) == 2:
@@ -138,16 +138,6 @@ def first_runs(section: Params) -> list[Wanted]:
         else:
             wanted.append((drawn, {"first": name}))
     return wanted
-
-
-def prepare(section: Params, dataset: Dataset, real: Reference, device: Device, storage: Storage) -> Laboratory:
-    """Sets the validation images apart: a random draw, the same for the same seed."""
-    order = np.random.default_rng(section.search.seed).permutation(len(dataset.train_images))
-    held_out, kept = (np.sort(part) for part in np.split(order, [section.search.validation]))
-    validation = dataset.train_images[held_out]
-    moments = frechet.moments(classifier.features(real.classifier, validation))
-    return Laboratory(section, dataset.train_images[kept], dataset.train_labels[kept], validation,
-                      dataset.train_labels[held_out], replace(real, moments=moments), device, dataset.meta, storage)
 
 
 def work(laboratory: Laboratory, study: Study, first: Sequence[Wanted], n_trials: int) -> None:

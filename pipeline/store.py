@@ -54,6 +54,11 @@ def root() -> Path:
     return Path(os.environ.get("DVC_ROOT", ".")).resolve()
 
 
+def experiment(folder: str) -> str:
+    """The name of the experiment that the runs of params.yaml in `folder` belong to."""
+    return f"{EXPERIMENT} {folder}".strip()
+
+
 def provenance() -> dict[str, str]:
     """Tags that lead from a run to the commit, the DVC stage and experiment, and the process that made it."""
     git = shutil.which("git")
@@ -121,14 +126,13 @@ class Store:
         import mlflow
         mlflow.set_tags(tags)
 
-    def model(self, G: nn.Module, z_dim: int, scores: dict[str, float], step: int) -> None:
-        """Logs G as a model that needs no code of ours, and `scores` linked to it."""
+    def model(self, G: nn.Module, example: np.ndarray, scores: dict[str, float], step: int) -> None:
+        """Logs G as a model that needs no code of ours, with an `example` of its input, and `scores` linked to it."""
         import mlflow
-        z = np.random.default_rng(0).standard_normal((2, z_dim), np.float32)
         requirements = [f"torch=={torch.__version__.partition('+')[0]}"]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch.export's notes on its own archive
-            info = mlflow.pytorch.log_model(G, name="generator", input_example=z, pip_requirements=requirements)
+            info = mlflow.pytorch.log_model(G, name="generator", input_example=example, pip_requirements=requirements)
         mlflow.log_metrics(scores, step=step, model_id=info.model_id, dataset=self.dataset)
 
     def file(self, path: Path) -> None:

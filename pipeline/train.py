@@ -1,4 +1,4 @@
-"""Stage train: one run of params.yaml, from untrained networks to a model, resumable at any moment.
+"""Stage train: one run or recipe, from untrained networks to a model, resumable at any moment.
 
 What a killed process needs to go on lies in `.work/train/<digest>`, a digest of everything that decides about the
 result: parameters, data, reference, code, device and precision. DVC does not know of it, so its run-cache works and a
@@ -17,18 +17,18 @@ import torch
 from PIL.Image import Image
 from tqdm import tqdm
 
-from pipeline import files, params, stage, tracking
+from pipeline import files, params, stage, store, tracking
 from pipeline.data import images, pixels
 from pipeline.data.images import Dataset
 from pipeline.errors import InputError
-from pipeline.gan import checkpoint, devices, sampling, training
+from pipeline.gan import checkpoint, devices, literature, sampling, training
 from pipeline.gan.devices import Device
-from pipeline.gan.networks import NETWORKS
-from pipeline.gan.training import Progress, State
-from pipeline.params import Params, Run
-from pipeline.scores import frechet
+from pipeline.gan.networks import Network
+from pipeline.gan.training import Progress
+from pipeline.gan.updates import State
 from pipeline.scores import reference as references
 from pipeline.scores.reference import Reference
+from pipeline.sections import Design, Study
 from pipeline.store import Description
 
 WORK = Path(".work/train")
@@ -37,44 +37,51 @@ History = dict[str, list[dict[str, float]]]  # "losses" and "fid": rows, each wi
 
 
 def train(name: str, data: Path, reference: Path, model: Path, report: Path) -> None:
-    """Trains the run NAME of params.yaml on DATA into the folder MODEL; curves and sample grids go to REPORT."""
-    section = params.load()
-    run = params.run_of(section, name)
+    """Trains the run NAME of params.yaml on DATA into the folder MODEL; curves and sample grids go to REPORT.
+
+    A name like recipes/paper-64 is a recipe of recipes/params.yaml.
+    """
+    section, label = params.study(name)
+    run, design = section.runs[label], section.train
     dataset = images.load(data)
-    check(section, name, run, dataset)
+    network = network_of(design, dataset, params.place(name))
+    train_images = dataset.train_images[:design.images]
+    if run.batch > len(train_images):
+        raise InputError(f"{params.place(name)}.batch = {run.batch}: expected at most {len(train_images)}, the "
+                         "training images")
     real = references.load(reference, dataset.digest)
     device = devices.choose(section.hardware)
-    network = NETWORKS[section.train.network]
     defined_by = {"run": asdict(run), "train": asdict(section.train), "sampling": asdict(section.sampling),
                   "data": dataset.digest, "reference": real.digest, "device": device.facts,
                   "sources": {str(path): digest for path, digest in stage.sources().items()}}
     scratch = WORK / stage.digest(defined_by)
 
-    state = training.start(network, run, section.train.seed, device)
+    state = training.start(network, run, design.seed, device)
     history: History = {"losses": [], "fid": []}
     if (scratch / "state.pt").exists():
         history = checkpoint.load_state(scratch / "state.pt", state)
-        print(f"{name}: resuming after {state.images_seen:,} images", file=sys.stderr)
-    with tracking.run(describe(section, name, run, dataset, defined_by, scratch)) as tracker:
+        print(f"{label}: resuming after {state.images_seen:,} images", file=sys.stderr)
+    with tracking.run(describe(section, name, dataset, defined_by, scratch)) as tracker:
         saved = time.monotonic()
-        total = section.train.epochs * len(dataset.train_images)
-        steps = training.train(state, dataset.train_images, run.batch, total, section.train.seed,
-                               section.train.report_images, device)
-        for progress in bar(steps, name, state.images_seen, total):
+        total = design.epochs * len(train_images)
+        steps = training.train(state, train_images, dataset.train_labels, run.batch, total, design.seed,
+                               design.report_images, device, design.decay_epochs)
+        for progress in bar(steps, label, state.images_seen, total):
             values = {"loss_D": progress.loss_D, "loss_G": progress.loss_G}
             history["losses"].append({"images_seen": progress.images_seen} | values)
-            if progress.epoch_ended or due(progress.images_seen, history["fid"], section.train.fid_every):
+            if progress.epoch_ended or due(progress.images_seen, history["fid"], design.fid_every):
                 grid, fid = snapshot(state, section, real, device)
                 history["fid"].append({"images_seen": progress.images_seen} | fid)
                 files.write(scratch / "samples" / picture(progress.images_seen), pixels.png(grid))
                 tracker.image("samples", grid, progress.images_seen)
                 values |= fid
             tracker.metrics(values, progress.images_seen)
-            if time.monotonic() - saved >= section.train.checkpoint_seconds:
+            if time.monotonic() - saved >= design.checkpoint_seconds:
                 checkpoint.save_state(scratch / "state.pt", state, history)
                 saved = time.monotonic()
-        facts = {"network": section.train.network, "leak": run.leak, "run": asdict(run), "epochs": section.train.epochs,
-                 "seed": section.train.seed, "images_seen": state.images_seen, "data": dataset.digest,
+        facts = {"network": {"name": design.network, "width": design.width, "violate": design.violate},
+                 "leak": run.leak, "run": asdict(run), "epochs": design.epochs, "seed": design.seed,
+                 "images": len(train_images), "images_seen": state.images_seen, "data": dataset.digest,
                  "reference": real.digest}
         tracker.tags({"model": checkpoint.save_model(model, state.G, state.D, facts)})
     write(report, history, scratch / "samples")
@@ -82,13 +89,14 @@ def train(name: str, data: Path, reference: Path, model: Path, report: Path) -> 
     shutil.rmtree(scratch)
 
 
-def snapshot(state: State, section: Params, real: Reference, device: Device) -> tuple[Image, dict[str, float]]:
+def snapshot(state: State, section: Study, real: Reference, device: Device) -> tuple[Image, dict[str, float]]:
     """The grid of samples of the fixed z, and the Fréchet distance of more, under its name; `state` stays as it is."""
-    z_grid = torch.randn(section.train.grid ** 2, state.z_dim, generator=torch.Generator().manual_seed(GRID_SEED))
-    z_fid = torch.randn(section.train.fid_images, state.z_dim, generator=torch.Generator().manual_seed(FID_SEED))
-    with sampling.evaluating(state.G, state.z_dim, section.sampling, device) as G:
-        grid = pixels.grid(sampling.sample(G, z_grid, device), section.train.grid)
-        return grid, {frechet.name(section.train.fid_images): real.fid(sampling.sample(G, z_fid, device))}
+    wanted, network = section.train, state.network
+    z_grid = sampling.prior(network, wanted.grid ** 2, torch.Generator().manual_seed(GRID_SEED))
+    z_fid = sampling.prior(network, wanted.fid_images, torch.Generator().manual_seed(FID_SEED))
+    with sampling.evaluating(state.G, network, section.sampling, device) as G:
+        grid = pixels.grid(sampling.sample(G, network, z_grid, device), wanted.grid)
+        return grid, {real.name(wanted.fid_images): real.fid(sampling.sample(G, network, z_fid, device))}
 
 
 def write(report: Path, history: History, samples: Path) -> None:
@@ -106,29 +114,33 @@ def picture(images_seen: float) -> str:
     return f"{images_seen:09.0f}.png"
 
 
-def check(section: Params, name: str, run: Run, dataset: Dataset) -> None:
-    """InputError when the run does not fit the data set."""
-    n = len(dataset.train_images)
-    if run.batch > n:
-        raise InputError(f"params.yaml: runs.{name}.batch = {run.batch}: expected at most {n}, the training images")
-    check_network(section, dataset)
+def network_of(design: Design, dataset: Dataset, place: str) -> Network:
+    """The network that `design`, which stands in `place`, names; InputError when it does not fit the data set."""
+    name = f"{place}: network {design.network!r}"
+    try:
+        network = literature.network(design.network, design.width, design.violate)
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from None
+    if dataset.shape[0] != network.image[0]:
+        raise InputError(f"{name} makes images of {network.image[0]} channels, {dataset.meta['name']} has "
+                         f"{dataset.shape[0]}")
+    if dataset.shape != network.image:
+        raise InputError(f"{name} makes images of {network.image}, {dataset.meta['name']} has {dataset.shape} "
+                         "(channels, height, width)")
+    if network.classes not in (0, dataset.classes):
+        raise InputError(f"{name} is told one of {network.classes} classes, {dataset.meta['name']} has "
+                         f"{dataset.classes}")
+    return network
 
 
-def check_network(section: Params, dataset: Dataset) -> None:
-    """InputError when the network makes other images than the data set has."""
-    expected = NETWORKS[section.train.network].image
-    if dataset.shape != expected:
-        raise InputError(f"params.yaml: train.network = {section.train.network!r} makes images of {expected}, "
-                         f"{section.data.name} has {dataset.shape} (channels, height, width)")
-
-
-def describe(section: Params, name: str, run: Run, dataset: Dataset, defined_by: dict[str, Any],
-             scratch: Path) -> Description:
+def describe(section: Study, name: str, dataset: Dataset, defined_by: dict[str, Any], scratch: Path) -> Description:
     """What MLflow is told about the run at its start."""
+    folder, _, label = name.rpartition("/")
     shared = {f"{part}.{key}": value for part in ("train", "sampling") for key, value in defined_by[part].items()}
     tags = {"data": dataset.digest, "parameters": stage.digest(asdict(section)), "defined_by": scratch.name}
     tags |= {f"hardware.{key}": str(value) for key, value in defined_by["device"].items()}
-    return Description(name, asdict(run) | shared, dataset.meta, tags, id_file=scratch / "mlflow_run")
+    return Description(label, defined_by["run"] | shared, dataset.meta, tags, id_file=scratch / "mlflow_run",
+                       experiment=store.experiment(folder))
 
 
 def bar(steps: Iterator[Progress], name: str, done: int, total: int) -> Iterator[Progress]:

@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from optuna.artifacts import FileSystemArtifactStore, upload_artifact
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.study import Study
@@ -26,41 +25,19 @@ from sqlalchemy.exc import SQLAlchemyError
 from pipeline import files, stage, store, tracking, train
 from pipeline.data import pixels
 from pipeline.errors import DivergedError
-from pipeline.gan import checkpoint, training
-from pipeline.gan.devices import Device
-from pipeline.gan.networks import NETWORKS
-from pipeline.gan.training import State
-from pipeline.params import Params, Run
-from pipeline.scores import frechet, probe
-from pipeline.scores.reference import Reference
+from pipeline.gan import checkpoint, literature, training
+from pipeline.gan.updates import State
+from pipeline.laboratory import Laboratory
+from pipeline.scores import probe
+from pipeline.sections import Run
 from pipeline.store import Description
 from pipeline.tracking import Tracker
 from pipeline.tuning import space, studies
 from pipeline.tuning.analysis import PROBE
-from pipeline.tuning.studies import Storage
 
 EXPERIMENT = "dcgan search"
 ARTIFACTS = "optuna_artifacts"
 WORK = Path(".work/search")
-
-
-@dataclass(frozen=True)
-class Laboratory:
-    """What all trials share: images uint8 (n, c, h, w) to train on and to validate with; `real` is of the latter."""
-    section: Params
-    train_images: np.ndarray
-    train_labels: np.ndarray
-    validation_images: np.ndarray
-    validation_labels: np.ndarray
-    real: Reference
-    device: Device
-    meta: dict[str, Any]
-    storage: Storage
-
-    @property
-    def score(self) -> str:
-        """The name of the distance that trials are judged by."""
-        return frechet.name(self.section.train.fid_images)
 
 
 def attempt(laboratory: Laboratory, study: Study, trial: Trial) -> None:
@@ -114,7 +91,9 @@ def fit(laboratory: Laboratory, trial: Trial, run: Run, scratch: Path, tracker: 
     """Trains `run` and leaves its scores with `trial`; COMPLETE, or PRUNED when it was hopeless."""
     section, device = laboratory.section, laboratory.device
     seed = trial.user_attrs.get("seed", section.search.seed)
-    state = training.start(NETWORKS[section.train.network], run, seed, device)
+    design = section.train
+    network = literature.network(design.network, design.width, design.violate)
+    state = training.start(network, run, seed, device)
     ended = TrialState.COMPLETE
     for point in points(laboratory, state, run, seed, scratch, tracker):
         trial.set_user_attr(laboratory.score, point.fid)
@@ -153,7 +132,8 @@ def points(laboratory: Laboratory, state: State, run: Run, seed: int, scratch: P
     rows: list[dict[str, Any]] = checkpoint.load_state(kept, state) if kept.exists() else []
     yield from (Point(**row) for row in rows)
     saved = time.monotonic()
-    for progress in training.train(state, laboratory.train_images, run.batch, budget, seed, report, device):
+    for progress in training.train(state, laboratory.train_images, laboratory.train_labels, run.batch, budget, seed,
+                                   report, device, decay=0):  # its length is a budget, not epochs
         values = {"loss_D": progress.loss_D, "loss_G": progress.loss_G}
         ended = progress.images_seen == budget
         if point_due := ended or train.due(progress.images_seen, rows, every):
@@ -174,10 +154,10 @@ def points(laboratory: Laboratory, state: State, run: Run, seed: int, scratch: P
 def probe_accuracy(laboratory: Laboratory, state: State) -> float:
     """The linear probe on D's features, fitted on training images, of the validation images."""
     section, device = laboratory.section, laboratory.device
-    D = state.D.eval()
     count = section.search.probe_images
-    found = probe.score(probe.features(D, laboratory.train_images[:count], device), laboratory.train_labels[:count],
-                        probe.features(D, laboratory.validation_images, device), laboratory.validation_labels,
+    train, validation = probe.features(state.D, state.network, (laboratory.train_images[:count],
+                                                                laboratory.validation_images), device)
+    found = probe.score(train, laboratory.train_labels[:count], validation, laboratory.validation_labels,
                         laboratory.real.facts["classes"], section.evaluate.probe_validation, section.search.probe_C)
     return found["accuracy_test"]
 

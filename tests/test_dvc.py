@@ -1,4 +1,6 @@
 """The study as DVC runs it: dependencies, outputs, repetition, run-cache, and a training that is killed."""
+import ast
+import json
 import os
 import shutil
 import signal
@@ -15,11 +17,12 @@ from ruamel.yaml import YAML
 from tests.conftest import ROOT, SMALL, Params, change_params
 from tests.conftest import stage as run_stage
 
-STAGES = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
+FILES = {file: YAML(typ="safe").load((ROOT / file).read_text())["stages"] for file in ("dvc.yaml", "recipes/dvc.yaml")}
+STAGES = [(file, name) for file, stages in FILES.items() for name in stages]
 
 
-def body(name: str) -> dict[str, Any]:
-    return STAGES[name].get("do", STAGES[name])
+def body(name: str, file: str = "dvc.yaml") -> dict[str, Any]:
+    return FILES[file][name].get("do", FILES[file][name])
 
 
 def outputs_of(stage: dict[str, Any]) -> Iterator[tuple[str, bool]]:
@@ -29,14 +32,32 @@ def outputs_of(stage: dict[str, Any]) -> Iterator[tuple[str, bool]]:
         yield path, options.get("cache", True)
 
 
-@pytest.mark.parametrize("name", STAGES)
-def test_a_stages_deps_are_its_modules_and_the_files_it_reads(name: str) -> None:
+def imports(file: Path, found: set[Path] | None = None) -> set[Path]:
+    """`file` and every file of this package that it imports, directly or not, at its top or inside a function."""
+    found = found if found is not None else set()
+    if file in found or not file.is_file():
+        return found
+    found |= {file}
+    for parent in file.parents[:len(file.relative_to(ROOT / "pipeline").parts)]:
+        imports(parent / "__init__.py", found)
+    for node in ast.walk(ast.parse(file.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for module in names:
+            if module.split(".")[0] == "pipeline":
+                imports(ROOT / (module.replace(".", "/") + ".py"), found)
+    return found
+
+
+@pytest.mark.parametrize(("file", "name"), STAGES)
+def test_a_stages_deps_are_its_modules_and_the_files_it_reads(file: str, name: str) -> None:
     """DVC does not follow imports: a module that is missing here could change without the stage running again."""
-    code = f"import pipeline.{name}; from pipeline.stage import sources; print(*sources())"
-    imported = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
-    listed = {dep for dep in body(name)["deps"] if dep.endswith(".py")}
-    assert listed == set(imported.stdout.split())
-    templates = {dep for dep in body(name)["deps"] if dep.endswith(".j2")}
+    listed = {dep for dep in body(name, file)["deps"] if dep.endswith(".py")}
+    assert listed == {str(path.relative_to(ROOT)) for path in imports(ROOT / f"pipeline/{name}.py")}
+    templates = {dep for dep in body(name, file)["deps"] if dep.endswith(".j2")}
     assert templates == ({f"pipeline/{name}.md.j2"} if name in ("report", "search") else set())
 
 
@@ -50,13 +71,13 @@ def test_the_search_depends_on_all_its_parameters_and_on_the_runs_that_it_begins
 
 
 def test_nothing_depends_on_the_search() -> None:
-    for name in STAGES:
-        assert not any(dep.startswith("reports/search") for dep in body(name)["deps"])
+    for file, name in STAGES:
+        assert not any(dep.startswith("reports/search") for dep in body(name, file)["deps"])
 
 
-@pytest.mark.parametrize("name", STAGES)
-def test_a_stages_command_names_its_module_and_every_file_it_reads_and_writes(name: str) -> None:
-    stage = body(name)
+@pytest.mark.parametrize(("file", "name"), STAGES)
+def test_a_stages_command_names_its_module_and_every_file_it_reads_and_writes(file: str, name: str) -> None:
+    stage = body(name, file)
     python, dash_m, module, *words = stage["cmd"].split()
     assert (python, dash_m, module) == ("python", "-m", f"pipeline.{name}")
     outputs = [path for path, _ in outputs_of(stage)]
@@ -66,11 +87,21 @@ def test_a_stages_command_names_its_module_and_every_file_it_reads_and_writes(na
 
 
 def test_every_output_is_either_ignored_by_hand_or_meant_for_git() -> None:
-    for name in STAGES:
-        for path, cached in outputs_of(body(name)):
+    for file, name in STAGES:
+        for path, cached in outputs_of(body(name, file)):
             path = path.replace("${key}", "test1").replace("${data.name}", "mnist")
             ignored = subprocess.run(["git", "check-ignore", "-q", path], cwd=ROOT).returncode == 0
             assert cached == ignored == (not path.startswith("reports/")), path
+
+
+def test_recipes_run_in_the_projects_folder_and_the_study_does_without_them() -> None:
+    """`dvc repro` looks at dvc.yaml alone: nothing of it needs a recipe."""
+    for name in FILES["recipes/dvc.yaml"]:
+        stage = body(name, "recipes/dvc.yaml")
+        assert stage["wdir"] == ".." and all("recipes/" in path for path, _ in outputs_of(stage))
+        assert all("recipes/" in word for word in stage["cmd"].split()[3:])
+    for name in FILES["dvc.yaml"]:
+        assert "recipes" not in str(body(name))
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +118,9 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     change_params(ROOT / "params.yaml", folder / "params.yaml", SMALL | {"search.first": ["test1", "test4"], "runs": {
         "test1": {"batch": 64, "lr": 1e-4, "beta1": 0.9, "leak": 0.3},
         "test4": {"batch": 100, "lr": 2e-4, "beta1": 0.5, "leak": 0.2}}})
+    change_params(ROOT / "recipes/params.yaml", folder / "recipes/params.yaml", {
+        key: value for key, value in SMALL.items() if key.split(".")[0] in ("reference", "sampling", "evaluate")
+        or key in ("train.fid_every", "train.fid_images", "train.grid", "train.report_images")})
     described = (folder / "dvc.yaml").read_text().replace("      - runs.test2\n      - runs.test3\n", "")
     (folder / "dvc.yaml").write_text(described)
     git(folder, "init", "-q")
@@ -162,11 +196,33 @@ def test_a_search_and_its_promoted_winner(clone: Path) -> None:
 
 
 @pytest.mark.slow
+def test_recipes_scaled_down_from_the_command_line(clone: Path) -> None:
+    """A conditional one, and one with another order of updates and batch norm in D: trained, scored, and only once."""
+    names = {"paper-mnist": "paper-mnist-width12p5-epochs2-images600-on-digits",
+             "ablation-pooling-1": "ablation-pooling-1-width25-epochs1-images400-on-digits"}
+    for recipe, name in names.items():
+        words = ["--width", "0.125", "--epochs", "2", "--images", "600", "--data", "digits"] if "mnist" in name else [
+            "--width", "0.25", "--epochs", "1", "--images", "400", "--data", "digits"]
+        command = [sys.executable, "-m", "pipeline", "recipe", recipe, *words]
+        result = subprocess.run(command, cwd=clone, capture_output=True, text=True,
+                                env=os.environ | {"DVC_NO_ANALYTICS": "1"})
+        assert result.returncode == 0, result.stdout + result.stderr
+        again = subprocess.run(command, cwd=clone, capture_output=True, text=True)
+        assert ran(result.stdout) >= {f"recipes/dvc.yaml:train@{name}"}
+        assert again.returncode == 0 and not ran(again.stdout)
+        scores = json.loads((clone / f"reports/recipes/evaluate/{name}/metrics.json").read_text())
+        assert scores["fid_classifier_400"] > 0 and 0 < scores["probe_accuracy_test"] <= 1
+        assert (clone / f"reports/recipes/evaluate/{name}/samples.png").exists()
+    status = git(clone, "status", "--porcelain", "--untracked-files=all").splitlines()
+    assert {line[3:].split("/")[0] for line in status} <= {"dvc.lock", "reports", "params.yaml", "recipes"}
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
 def test_a_training_that_is_killed_ends_in_the_same_bytes(params: Params, tmp_path: Path, sent: signal.Signals) -> None:
     params({"train.checkpoint_seconds": 0, "train.epochs": 3})
-    assert run_stage("fetch", "data/digits").returncode == 0
-    assert run_stage("reference", "data/digits", "models/reference", "reports/reference").returncode == 0
+    assert run_stage("fetch", "digits", "data/digits").returncode == 0
+    assert run_stage("reference", "digits", "data/digits", "models/reference", "reports/reference").returncode == 0
 
     def words(run: str) -> list[str]:
         return ["test4", "data/digits", "models/reference", f"models/{run}", f"reports/{run}"]
@@ -193,8 +249,8 @@ def test_a_training_that_is_killed_ends_in_the_same_bytes(params: Params, tmp_pa
 
 
 def test_what_does_not_fit_the_data_is_refused_and_nothing_is_lost(params: Params, tmp_path: Path) -> None:
-    assert run_stage("fetch", "data/digits").returncode == 0
-    assert run_stage("reference", "data/digits", "models/reference", "reports/reference").returncode == 0
+    assert run_stage("fetch", "digits", "data/digits").returncode == 0
+    assert run_stage("reference", "digits", "data/digits", "models/reference", "reports/reference").returncode == 0
     words = ["test4", "data/digits", "models/reference", "models/test4", "reports/test4"]
     (tmp_path / "models/test4").mkdir()
     (tmp_path / "models/test4/old").write_text("kept")

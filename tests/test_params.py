@@ -1,4 +1,5 @@
 """params.yaml: what is accepted, and the one line that says what is not."""
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -6,6 +7,8 @@ import pytest
 
 from pipeline import params
 from pipeline.errors import InputError
+from pipeline.gan import guidelines, literature
+from pipeline.sections import Recipes, Run
 from tests.conftest import ROOT
 
 
@@ -49,7 +52,7 @@ BETA1 = "{low: 0.0, high: 0.95, log: false}"
      'found duplicate key "lr"'),
     ("data:", "date:", "unknown key date (did you mean 'data'?)"),
     ("  device: auto", "  device: gpu", "hardware.device = 'gpu': expected 'auto', 'cuda', 'mps' or 'cpu'"),
-    ("  name: mnist", "  name: minst", "data.name = 'minst': expected 'mnist' or 'digits'"),
+    ("  name: mnist", "  name: minst", "data.name = 'minst': expected 'mnist', 'fashion_mnist', "),
     ("  test1:", "  ../test1:", "runs.../test1"),
     ("  probe_C: [0.01, 0.1, 1.0]", "  probe_C: []", "evaluate.probe_C = []: expected"),
     ("data:", "data: [", "line"),
@@ -62,7 +65,7 @@ BETA1 = "{low: 0.0, high: 0.95, log: false}"
     (BETA1, "{low: 0.5, high: 0.5, log: false}", "search.space.beta1 = 0.5 to 0.5: expected low < high"),
     (BETA1, "{low: .nan, high: 0.5, log: false}", "search.space.beta1 = nan to 0.5: expected low < high"),
     (BETA1, "{low: 0.0, high: 1.5, log: false}", "search.space.beta1 = 1.5: expected less than 1"),
-    (BETA1, "{low: 0.0, hihg: 0.9, log: false}", "unknown key search.space.beta1.hihg"),
+    (BETA1, "{low: 0.0, hihg: 0.9, log: false}", "unknown key search.space.beta1.hihg (did you mean 'high'?)"),
     (BETA1, "{low: none, high: 0.9, log: false}", "search.space.beta1.low = 'none': expected a valid number"),
     (BETA1, "[]", "search.space.beta1 = []: expected List should have at least 1 item"),
     (BETA1, "[0.5, 0.5]", "search.space.beta1 = [0.5, 0.5]: a value is there twice"),
@@ -91,11 +94,12 @@ def test_numbers_are_those_of_yaml_1_2(tmp_path: Path) -> None:
     assert params.load(path).runs["test1"].lr == 1e-5
 
 
-def test_a_missing_file_and_an_unknown_run_are_named(tmp_path: Path) -> None:
+def test_a_missing_file_and_an_unknown_run_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match=r"nowhere\.yaml: not found"):
         params.load(tmp_path / "nowhere.yaml")
-    with pytest.raises(InputError, match="no run 'test9'; there are test1, test2"):
-        params.run_of(params.load(ROOT / "params.yaml"), "test9")
+    with pytest.raises(InputError, match="no run 'test9' .did you mean 'test4'..; there are test1, test2"):
+        monkeypatch.chdir(Path(__file__).parent)
+        params.study("test9")
 
 
 @pytest.mark.parametrize("content", ["", "[]", "hello", "3"])
@@ -103,3 +107,85 @@ def test_a_file_without_sections_is_refused(tmp_path: Path, content: Any) -> Non
     (tmp_path / "params.yaml").write_text(content)
     with pytest.raises(InputError, match=r"params\.yaml: "):
         params.load(tmp_path / "params.yaml")
+
+
+RECIPES = ROOT / "recipes" / "params.yaml"
+
+
+def test_a_recipe_is_a_study_of_one_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    study, name = params.study("recipes/paper-mnist")
+    assert name == "paper-mnist" and list(study.runs) == ["paper-mnist"] and study.data.name == "mnist"
+    assert study.runs[name] == Run(batch=128, lr=2e-4, beta1=0.5, leak=0.2)
+    design = study.train
+    assert (design.network, design.width, design.images, design.epochs, design.decay_epochs, design.grid) == (
+        "paper-mnist", 1, 50_000, 200, 100, 8)
+    assert params.shared("recipes/svhn").data.name == "svhn" and params.shared("mnist").data.name == "mnist"
+
+
+def test_the_recipes_are_those_of_the_sources() -> None:
+    """Data set, batch size, learning rate, beta1, leak, epochs, those of falling lr, and images: of their own."""
+    book = params._read(RECIPES, Recipes)
+    sources = {name: r for name, r in book.recipes.items() if name in literature.NETWORKS or name == "slides-mnist"}
+    assert all((r.width, r.violate, r.seed) == (1, [], 0) for r in sources.values())
+    rows = {name: (r.network, r.data, r.batch, r.lr, r.beta1, r.leak, r.epochs, r.decay_epochs, r.images)
+            for name, r in sources.items()}
+    assert rows == {
+        "slides-mnist": ("slides", "mnist", 100, 2e-4, 0.5, 0.2, 20, 0, None),
+        "article-cifar10": ("article-cifar10", "cifar10", 256, 1e-4, 0.9, 0.3, 100, 0, None),
+        "udacity-svhn": ("udacity-svhn", "svhn", 128, 2e-4, 0.5, 0.2, 25, 0, None),
+        "paper-64": ("paper-64", "pictures64", 128, 2e-4, 0.5, 0.2, 25, 0, 350_000),
+        "paper-mnist": ("paper-mnist", "mnist", 128, 2e-4, 0.5, 0.2, 200, 100, 50_000),
+        "paper-imagenet32": ("paper-imagenet32", "pictures32", 128, 2e-4, 0.5, 0.2, 30, 0, None),
+        "torch-64": ("torch-64", "pictures64", 64, 2e-4, 0.5, 0.2, 25, 0, None),
+    }
+
+
+def test_the_ablation_breaks_every_guideline_with_three_seeds() -> None:
+    book = params._read(RECIPES, Recipes)
+    base = book.recipes["ablation-baseline-0"]
+    assert (base.network, base.data, base.violate, base.seed) == ("guidelines-28", "mnist", [], 0)
+    expected = {}
+    for broken in ("baseline", *guidelines.VIOLATIONS):
+        violate, lr = [] if broken == "baseline" else [broken], 0.02 if broken == "sgd" else base.lr
+        for seed in (0, 1, 2):
+            expected[f"ablation-{broken}-{seed}"] = replace(base, violate=violate, seed=seed, lr=lr)
+    assert {name: recipe for name, recipe in book.recipes.items() if name.startswith("ablation-")} == expected
+    for name, recipe in book.recipes.items():
+        literature.network(recipe.network, recipe.width, recipe.violate)
+        assert recipe.data in book.data, name
+
+
+@pytest.mark.parametrize(("old", "new", "expected"), [
+    ("  paper-64: {data: pictures64,", "  paper-64: {data: pictures46,",
+     "recipes.paper-64.data: no data set 'pictures46' (did you mean 'pictures64'?); there are mnist"),
+    ("network: paper-64, width: 1", "network: paper-64, widht: 1",
+     "unknown key recipes.paper-64.widht (did you mean 'width'?)"),
+    ("network: paper-64, width: 1", "network: paper-64, width: 0",
+     "recipes.paper-64.width = 0: expected greater than 0"),
+    ("images: 350000, epochs: 25, decay_epochs: 0", "images: 350000, epochs: 25, decay_epochs: 26",
+     "recipes.paper-64.decay_epochs = 26: expected at most epochs = 25"),
+    ("{size: 64, channels: 3, smallest: 64", "{size: 64, channels: 2, smallest: 64", "channels = 2: expected 1 or 3"),
+    ("  paper-64:", "  reference:",
+     "recipes.reference: models/recipes/reference holds the classifiers; take another name"),
+])
+def test_bad_recipes_get_one_line(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, expected: str) -> None:
+    (tmp_path / "recipes").mkdir()
+    content = RECIPES.read_text()
+    assert old in content
+    (tmp_path / "recipes/params.yaml").write_text(content.replace(old, new, 1))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError) as error:
+        params.study("recipes/reference" if "reference" in new else "recipes/paper-64")
+    assert str(error.value).startswith("recipes/params.yaml: ") and expected in str(error.value)
+
+
+def test_an_unknown_recipe_is_named_with_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(InputError, match="recipes: no recipe 'paper-46' .did you mean 'paper-64'..; there are slides"):
+        params.study("recipes/paper-46")
+    with pytest.raises(InputError, match="data: no data set 'shvn' .did you mean 'svhn'.."):
+        params.shared("recipes/shvn")
+    with pytest.raises(InputError, match="data.name: no data set 'svhn'; there are mnist"):
+        params.shared("svhn")

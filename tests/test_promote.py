@@ -6,7 +6,7 @@ import pytest
 from pipeline import params as parameters
 from pipeline import promote
 from pipeline.errors import InputError
-from pipeline.params import Run
+from pipeline.sections import Run
 from tests.conftest import ROOT, Params
 
 BEST = """# a comment

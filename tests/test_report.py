@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from pipeline import report
-from pipeline.params import Run
 from pipeline.report import Result
+from pipeline.sections import Run
 from tests.conftest import Params
 
 CONTROLS = {"classifier_accuracy_test": 0.9931, "fid_classifier_of_test_images": 0.95, "test_images": 10_000,

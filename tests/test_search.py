@@ -25,9 +25,9 @@ from pipeline import search, tracking, trials
 from pipeline.data import images
 from pipeline.errors import DivergedError, InputError
 from pipeline.gan import devices
+from pipeline.laboratory import Laboratory, prepare
 from pipeline.scores import reference as references
-from pipeline.trials import Laboratory
-from pipeline.tuning import analysis, studies
+from pipeline.tuning import analysis, storages, studies
 from tests.conftest import FP32, ROOT, Params, stage
 
 TINY = {"search.space.batch": [32, 64, 100, 256], "search.images": 400, "search.fid_every": 100,
@@ -44,8 +44,8 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(folder)
         from tests.conftest import SMALL, change_params
         change_params(ROOT / "params.yaml", folder / "params.yaml", SMALL)
-        assert stage("fetch", "data/digits").returncode == 0
-        assert stage("reference", "data/digits", "models/reference", "reports/reference").returncode == 0
+        assert stage("fetch", "digits", "data/digits").returncode == 0
+        assert stage("reference", "digits", "data/digits", "models/reference", "reports/reference").returncode == 0
     return folder
 
 
@@ -78,7 +78,7 @@ def finish(process: "subprocess.Popen[str]") -> str:
 
 def all_studies(folder: Path) -> dict[str, Study]:
     """The study and its repetitions, as `main` and `seeds`."""
-    storage = studies.open_storage(None, folder).backend
+    storage = storages.open_storage(None, folder).backend
     names = optuna.get_all_study_names(storage)
     return {"seeds" if name.endswith("-seeds") else "main": optuna.load_study(study_name=name, storage=storage)
             for name in names}
@@ -105,6 +105,18 @@ def kill_in_the_middle(process: "subprocess.Popen[str]", folder: Path, after: in
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.communicate()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("network", "violate"), [("paper-mnist", []), ("guidelines-28", ["sigmoid", "pooling"])])
+def test_any_network_is_searched_like_the_slides(
+        project: Callable[..., Path], network: str, violate: list[str]) -> None:
+    """A conditional one, which is told the labels, and one with batch norm in D and images in 0..1."""
+    folder = project({"train.network": network, "train.width": 0.125, "train.violate": violate,
+                      "search.first": ["test4"], "search.n_trials": 2})
+    finish(worker(folder))
+    table = pd.read_csv(folder / "reports/search/trials.csv", keep_default_na=False)
+    assert len(table) == 2 and (table["fid_classifier_200"].astype(float) > 0).all() and (table["reason"] == "").all()
 
 
 @pytest.mark.slow
@@ -170,7 +182,7 @@ def laboratory(project: Callable[..., Path]) -> Callable[..., Laboratory]:
         dataset = images.load(folder / "data/digits")
         real = references.load(folder / "models/reference", dataset.digest)
         device = devices.choose(section.hardware)
-        return search.prepare(section, dataset, real, device, studies.open_storage(None, folder))
+        return prepare(section, dataset, real, device, storages.open_storage(None, folder))
 
     return make
 
@@ -227,7 +239,7 @@ def test_a_real_divergence_fails_its_trial(
         laboratory: Callable[..., Laboratory], monkeypatch: pytest.MonkeyPatch) -> None:
     lab = laboratory()
     study = study_of(lab)
-    monkeypatch.setattr("pipeline.gan.training.to_signed", lambda pixels: pixels.float() * math.inf)
+    monkeypatch.setattr("pipeline.gan.training.to_float", lambda pixels, low: pixels.float() * math.inf)
     search.work(lab, study, search.first_runs(lab.section), 1)
     trial, = study.trials
     assert trial.state == TrialState.FAIL and trial.user_attrs["reason"].startswith("DivergedError: ")
@@ -416,7 +428,7 @@ def test_mlflow_and_the_dashboard_have_every_trial_and_lead_to_each_other(
             curve = client.get_metric_history(run.info.run_id, "fid_classifier_200")
             assert {point.step for point in curve} >= {400} or trial.state == TrialState.PRUNED
             assert curve and client.list_artifacts(run.info.run_id, "images")
-    storage = studies.open_storage(None, folder).backend  # where the dashboard keeps its notes
+    storage = storages.open_storage(None, folder).backend  # where the dashboard keeps its notes
     notes = json.dumps(storage.get_study_system_attrs(storage.get_study_id_from_name(found["main"].study_name)))
     assert notes.count("MLflow run") == len(found["main"].trials) == notes.count("![samples]")
     assert len(list((folder / "optuna_artifacts").iterdir())) == len(runs) - 1

@@ -13,22 +13,22 @@ from tests.conftest import stage as run_stage
 
 def test_bad_parameters_stop_a_stage_with_one_line(params: Params, tmp_path: Path) -> None:
     params({"train.epochs": 0})
-    result = run_stage("fetch", "data/digits")
+    result = run_stage("fetch", "digits", "data/digits")
     assert result.returncode == 1 and result.stdout == ""
     assert result.stderr == "fetch: params.yaml: train.epochs = 0: expected greater than or equal to 1\n"
     assert not (tmp_path / "data").exists()
 
 
 def test_a_missing_dependency_and_a_missing_word_are_named(params: Params) -> None:
-    result = run_stage("reference", "data/digits", "models/reference", "reports/reference")
+    result = run_stage("reference", "digits", "data/digits", "models/reference", "reports/reference")
     assert result.returncode == 1
     assert result.stderr == "reference: data/digits/meta.json: not found; run `dvc repro fetch`\n"
-    result = run_stage("reference", "data/digits")
-    assert result.returncode == 2 and "usage: python -m pipeline.reference [-h] data model report" in result.stderr
+    result = run_stage("reference", "digits", "data/digits")
+    assert result.returncode == 2 and "usage: python -m pipeline.reference [-h] name data model report" in result.stderr
 
 
 def test_a_place_that_cannot_be_written_is_one_line(params: Params) -> None:
-    result = run_stage("fetch", "/dev/full/digits")
+    result = run_stage("fetch", "digits", "/dev/full/digits")
     assert result.returncode == 1 and result.stderr.count("\n") == 1 and "/dev/full" in result.stderr
 
 

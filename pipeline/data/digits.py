@@ -2,6 +2,7 @@
 
 They come with the package, so they work with no network at all; tests use them in MNIST's place.
 """
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,11 @@ FACTS = {
 }
 
 
-def arrays() -> dict[str, np.ndarray]:
-    """1,437 training and 360 test images, uint8 (n, 1, 28, 28), and their labels 0..9."""
+def arrays(folder: Path | None = None, directory: Path | None = None) -> dict[str, np.ndarray]:
+    """1,437 training and 360 test images, uint8 (n, 1, 28, 28), and their labels 0..9.
+
+    `folder` and `directory` are those of data sets that are downloaded; nothing is read from there.
+    """
     digits: Any = load_digits()
     small = torch.from_numpy(digits.images).float()[:, None] * (255 / 16)
     images = F.interpolate(small, size=28, mode="bilinear", align_corners=False).round().to(torch.uint8).numpy()

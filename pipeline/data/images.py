@@ -1,14 +1,15 @@
 """The image contract: a folder of uint8 arrays that are memory-mapped, never pickled, and checked by digest.
 
     {train,test}_images.npy   uint8 (n, channels, height, width)
-    {train,test}_labels.npy   uint8 (n,)
+    {train,test}_labels.npy   uint8 (n,), or uint16 with more than 256 classes
     meta.json                 name, classes, counts, source, licence, SHA-256 of each array file and of all four
 """
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -16,11 +17,12 @@ from pipeline import files
 from pipeline.errors import InputError
 
 ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
+BATCH_BYTES = 1 << 24
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """One data set, memory-mapped: images uint8 (n, c, h, w), labels uint8 (n,), and what meta.json says."""
+    """One data set, memory-mapped: images uint8 (n, c, h, w), labels uint8 or uint16 (n,), and what meta.json says."""
     train_images: np.ndarray
     train_labels: np.ndarray
     test_images: np.ndarray
@@ -47,11 +49,54 @@ def save(folder: Path, arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> 
     """Writes the four `arrays` (keys: ARRAYS) and meta.json, which holds `facts` (name, classes, source, licence)."""
     with files.replacing(folder) as temporary:
         for name in ARRAYS:
-            np.save(temporary / f"{name}.npy", np.ascontiguousarray(arrays[name], np.uint8), allow_pickle=False)
-        digests = {f"{name}.npy": files.sha256(temporary / f"{name}.npy") for name in ARRAYS}
-        counts = {"train": len(arrays["train_images"]), "test": len(arrays["test_images"])}
-        meta = facts | {"counts": counts, "files": digests, "sha256": _overall(digests)}
-        files.write(temporary / "meta.json", (json.dumps(meta, indent=2) + "\n").encode())
+            kind = label_type(len(facts["classes"])) if name.endswith("labels") else np.dtype(np.uint8)
+            np.save(temporary / f"{name}.npy", np.ascontiguousarray(arrays[name], kind), allow_pickle=False)
+        describe(temporary, facts)
+
+
+def label_type(classes: int) -> np.dtype:
+    """uint8, or uint16 with more than 256 classes."""
+    return np.dtype(np.uint8 if classes <= 256 else np.uint16)
+
+
+def describe(folder: Path, facts: dict[str, Any]) -> None:
+    """Completes a folder that holds the four arrays with meta.json: `facts`, counts and digests."""
+    digests = {f"{name}.npy": files.sha256(folder / f"{name}.npy") for name in ARRAYS}
+    counts = {split: len(np.load(folder / f"{split}_labels.npy", mmap_mode="r")) for split in ("train", "test")}
+    meta = facts | {"counts": counts, "files": digests, "sha256": _overall(digests)}
+    files.write(folder / "meta.json", (json.dumps(meta, indent=2) + "\n").encode())
+
+
+def allocate(path: Path, shape: tuple[int, ...]) -> int:
+    """Makes a .npy file of uint8 zeros that no memory holds; returns the byte at which its first row begins."""
+    with open(path, "wb") as file:
+        _header(file, shape)
+        begin = file.tell()
+        file.truncate(begin + math.prod(shape))
+    return begin
+
+
+def keep(path: Path, wanted: np.ndarray) -> None:
+    """Leaves in a uint8 .npy file the rows that are True in `wanted`, bool (n,), in their order; batch by batch."""
+    with open(path, "r+b") as file:
+        np.lib.format.read_magic(file)
+        shape, _, _ = np.lib.format.read_array_header_1_0(file)
+        if wanted.shape != shape[:1]:
+            raise ValueError(f"{path}: {wanted.shape} flags for {shape[:1]} rows")
+        row = math.prod(shape[1:])
+        source = target = begin = file.tell()
+        step = max(1, BATCH_BYTES // row)
+        for first in range(0, len(wanted), step):
+            file.seek(source)
+            rows = np.frombuffer(file.read(step * row), np.uint8).reshape(-1, row)
+            source = file.tell()
+            file.seek(target)
+            file.write(rows[wanted[first:first + step]].tobytes())
+            target = file.tell()
+        file.truncate(target)
+        file.seek(0)
+        _header(file, (int(wanted.sum()), *shape[1:]))  # as long as the old one: NumPy leaves room for any first axis
+        assert file.tell() == begin
 
 
 def load(folder: Path) -> Dataset:
@@ -69,6 +114,11 @@ def load(folder: Path) -> Dataset:
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{folder}: not a data set of this project ({error}); run `dvc repro fetch`") from None
     return Dataset(**arrays, meta=meta)
+
+
+def _header(file: BinaryIO, shape: tuple[int, ...]) -> None:
+    """What np.save writes before the values of a uint8 array."""
+    np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
 
 
 def _overall(digests: dict[str, str]) -> str:

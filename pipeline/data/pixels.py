@@ -1,4 +1,4 @@
-"""The only door between pictures (uint8, 0..255) and what networks see (float, -1..1)."""
+"""The only door between pictures (uint8, 0..255) and what networks see (float, -1..1 or 0..1)."""
 import io
 
 import numpy as np
@@ -7,14 +7,14 @@ from PIL import Image
 from torch import Tensor
 
 
-def to_signed(pixels: Tensor) -> Tensor:
-    """uint8 0..255 -> float32 -1..1, linearly."""
-    return pixels.float() / 127.5 - 1
+def to_float(pixels: Tensor, low: float = -1.0) -> Tensor:
+    """uint8 0..255 -> float32 low..1, linearly; `low` is -1 or 0."""
+    return pixels.float() / (255 / (1 - low)) + low
 
 
-def to_uint8(signed: Tensor) -> Tensor:
-    """float -1..1 -> uint8 0..255, rounded to the nearest grey level; the inverse of `to_signed`."""
-    return ((signed.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+def to_uint8(values: Tensor, low: float = -1.0) -> Tensor:
+    """float low..1 -> uint8 0..255, rounded to the nearest grey level; the inverse of `to_float`."""
+    return ((values.float() - low) * (255 / (1 - low))).round().clamp(0, 255).to(torch.uint8)
 
 
 def grid(images: np.ndarray, columns: int, gap: int = 1) -> Image.Image:

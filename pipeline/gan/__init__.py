@@ -1,1 +1,1 @@
-"""Layers, networks as data, the two losses, the training loop, checkpoints, devices and precision."""
+"""Networks as data and what the literature says of them; builder, losses, updates, the training loop, checkpoints."""

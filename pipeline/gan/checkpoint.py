@@ -13,15 +13,17 @@ from torch import nn
 
 from pipeline import files
 from pipeline.errors import InputError
-from pipeline.gan.networks import NETWORKS, Network, build
-from pipeline.gan.training import State
+from pipeline.gan import literature
+from pipeline.gan.build import Stack, build
+from pipeline.gan.networks import Network
+from pipeline.gan.updates import State
 
 
 def save_state(path: Path, state: State, notes: Any) -> None:
     """Writes `state` and `notes` (numbers, strings, lists, dicts) to `path`, whole or not at all."""
     content = {
         "G": state.G.state_dict(), "D": state.D.state_dict(),
-        "adam_G": state.adam_G.state_dict(), "adam_D": state.adam_D.state_dict(),
+        "optimiser_G": state.optimiser_G.state_dict(), "optimiser_D": state.optimiser_D.state_dict(),
         "generator": state.generator.get_state(), "images_seen": state.images_seen, "notes": notes}
     buffer = io.BytesIO()
     torch.save(content, buffer)
@@ -33,8 +35,8 @@ def load_state(path: Path, state: State) -> Any:
     content = torch.load(path, map_location="cpu", weights_only=True)
     state.G.load_state_dict(content["G"])
     state.D.load_state_dict(content["D"])
-    state.adam_G.load_state_dict(content["adam_G"])
-    state.adam_D.load_state_dict(content["adam_D"])
+    state.optimiser_G.load_state_dict(content["optimiser_G"])
+    state.optimiser_D.load_state_dict(content["optimiser_D"])
     state.generator.set_state(content["generator"])
     state.images_seen = content["images_seen"]
     return content["notes"]
@@ -43,8 +45,8 @@ def load_state(path: Path, state: State) -> Any:
 @dataclass(frozen=True)
 class Model:
     """A trained pair in eval mode on the CPU, its architecture, and what model.json says about it."""
-    G: nn.Sequential
-    D: nn.Sequential
+    G: Stack
+    D: Stack
     network: Network
     facts: dict[str, Any]
 
@@ -55,7 +57,10 @@ class Model:
 
 
 def save_model(folder: Path, G: nn.Module, D: nn.Module, facts: dict[str, Any]) -> str:
-    """Writes both networks and model.json, which holds `facts` (network and leak among them); returns the digest."""
+    """Writes both networks and model.json, which holds `facts`; returns the generator's digest.
+
+    Among the facts are `network`, the arguments of `literature.network`, and `leak`.
+    """
     with files.replacing(folder) as temporary:
         for name, net in (("generator", G), ("discriminator", D)):
             tensors = {key: value.detach().cpu().contiguous() for key, value in net.state_dict().items()}
@@ -66,12 +71,19 @@ def save_model(folder: Path, G: nn.Module, D: nn.Module, facts: dict[str, Any]) 
     return digests["generator.safetensors"]
 
 
+def _described(folder: Path, facts: dict[str, Any]) -> tuple[Network, tuple[Stack, Stack]]:
+    try:
+        network = literature.network(**facts["network"])
+        return network, build(network, facts["leak"], torch.Generator())
+    except InputError as error:
+        raise InputError(f"{folder / 'model.json'}: {error}") from None
+
+
 def load_model(folder: Path) -> Model:
     """The model in `folder`; InputError when a file is missing, damaged or of another network."""
     try:
         facts = json.loads((folder / "model.json").read_text())
-        network = NETWORKS[facts["network"]]
-        G, D = build(network, facts["leak"], torch.Generator())
+        network, (G, D) = _described(folder, facts)
         for name, net in (("generator", G), ("discriminator", D)):
             content = (folder / f"{name}.safetensors").read_bytes()
             if files.sha256(folder / f"{name}.safetensors") != facts["sha256"][f"{name}.safetensors"]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from pipeline.errors import InputError
-from pipeline.params import Hardware
+from pipeline.sections import Hardware
 
 
 @dataclass(frozen=True)

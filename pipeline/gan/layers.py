@@ -1,4 +1,4 @@
-"""Layers that PyTorch lacks or pads differently: Keras' 'same' convolutions, channels-last reshapes, a cheap dropout.
+"""What PyTorch lacks or pads differently: Keras' 'same' convolutions, channels-last reshapes, labels, a cheap dropout.
 
 Keras pads a convolution of kernel k and stride s so that n pixels become ceil(n / s), with the odd pixel of padding
 behind the image; PyTorch's symmetric padding shifts the result by one pixel at k = 5, s = 2. Images are (n, channels,
@@ -64,6 +64,18 @@ class Flatten(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x.permute(0, 2, 3, 1).flatten(1)
+
+
+class Labels(nn.Module):
+    """Appends one-hot labels y (n, classes): (n, c) -> (n, c + classes), (n, c, h, w) -> (n, c + classes, h, w)."""
+
+    def forward(self, x: Tensor, y: Tensor | None) -> Tensor:
+        if y is None:
+            raise ValueError("a conditional network needs labels")
+        if x.dim() == 2:
+            return torch.cat([x, y.to(x.dtype)], 1)
+        maps = y.to(x.dtype)[:, :, None, None].expand(-1, -1, *x.shape[2:])
+        return torch.cat([x, maps], 1).contiguous(memory_format=torch.channels_last)
 
 
 class Dropout(nn.Module):

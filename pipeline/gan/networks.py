@@ -1,46 +1,68 @@
-"""The literature's networks as data, and the builder that turns a description into modules.
+"""Networks as data: what a layer is, what a network is, and how wide it is. `build.py` turns them into modules.
 
-`NETWORKS` holds them side by side. Discriminators return logits.
+Images are (channels, height, width). Discriminators end in a logit.
 """
-from dataclasses import dataclass
-from math import ceil, prod
+from dataclasses import dataclass, replace
+from typing import Literal
 
-import torch
-from torch import nn
-
-from pipeline.gan import layers
+# What becomes of n pixels under stride s. same: Keras' padding, ceil(n / s) for any kernel, the odd pixel of padding
+# behind the image. half: PyTorch's and Theano's, (kernel - 1) // 2 pixels on both sides. valid: none.
+Padding = Literal["same", "half", "valid"]
 
 
 @dataclass(frozen=True)
 class Dense:
-    """(n, inputs) -> (n, units)."""
+    """(inputs,) -> (units,)."""
     units: int
     bias: bool = True
 
 
 @dataclass(frozen=True)
 class Conv:
-    """(c, h, w) -> (channels, ceil(h / stride), ceil(w / stride)), padded as Keras' 'same'."""
+    """(c, h, w) -> (channels, h / stride, w / stride), by its padding."""
     channels: int
     kernel: int
     stride: int
+    padding: Padding
     bias: bool = True
 
 
 @dataclass(frozen=True)
 class ConvTranspose:
-    """(c, h, w) -> (channels, stride * h, stride * w), cropped as Keras' 'same'."""
+    """(c, h, w) -> (channels, stride * h, stride * w): the transpose of a `Conv` of the same padding.
+
+    With `valid` padding there is no image to shrink to: h pixels become (h - 1) * stride + kernel.
+    """
     channels: int
     kernel: int
     stride: int
+    padding: Padding
     bias: bool = True
 
 
 @dataclass(frozen=True)
+class Upsample:
+    """(c, h, w) -> (c, factor * h, factor * w), each pixel repeated."""
+    factor: int
+
+
+@dataclass(frozen=True)
+class MaxPool:
+    """(c, h, w) -> (c, ceil(h / size), ceil(w / size)), the largest of each size x size pixels."""
+    size: int
+
+
+@dataclass(frozen=True)
 class BatchNorm:
-    """Per unit before a `Reshape`, per channel after it. Running averages keep `momentum` of themselves per update."""
+    """Per unit of vectors, per channel of images. Running averages keep `momentum` of themselves per update."""
     momentum: float
     epsilon: float
+    affine: bool = True
+
+
+@dataclass(frozen=True)
+class ReLU:
+    """max(0, x)."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +78,7 @@ class Dropout:
 
 @dataclass(frozen=True)
 class Reshape:
-    """(n, height * width * channels) -> (n, channels, height, width)."""
+    """(height * width * channels,) -> (channels, height, width)."""
     channels: int
     height: int
     width: int
@@ -64,7 +86,12 @@ class Reshape:
 
 @dataclass(frozen=True)
 class Flatten:
-    """(n, channels, height, width) -> (n, height * width * channels)."""
+    """(channels, height, width) -> (height * width * channels,)."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Appends the one-hot label: (inputs,) -> (inputs + classes,), (c, h, w) -> (c + classes, h, w)."""
 
 
 @dataclass(frozen=True)
@@ -72,90 +99,76 @@ class Tanh:
     """Images in -1..1."""
 
 
-Layer = Dense | Conv | ConvTranspose | BatchNorm | LeakyReLU | Dropout | Reshape | Flatten | Tanh
+@dataclass(frozen=True)
+class Sigmoid:
+    """Images in 0..1."""
+
+
+Layer = (Dense | Conv | ConvTranspose | Upsample | MaxPool | BatchNorm | ReLU | LeakyReLU | Dropout | Reshape | Flatten
+         | Labels | Tanh | Sigmoid)
+Layers = tuple[Layer, ...]
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Kingma & Ba 2015 with the run's lr and beta1, beta2 .999; `weight_decay` is an L2 penalty's gradient."""
+    epsilon: float
+    weight_decay: float = 0.0
+
+
+@dataclass(frozen=True)
+class SGD:
+    """Gradient descent with the run's lr; its beta1 is the momentum."""
+    weight_decay: float = 0.0
 
 
 @dataclass(frozen=True)
 class Network:
-    """A generator from z ~ N(0, 1) of `z_dim` numbers to images of shape `image`, its discriminator, Adam's epsilon."""
-    z_dim: int
-    image: tuple[int, int, int]
-    generator: tuple[Layer, ...]
-    discriminator: tuple[Layer, ...]
-    adam_epsilon: float
+    """A pair of networks, and what its source fixes about their training.
 
-
-KERAS_BATCH_NORM = BatchNorm(momentum=0.99, epsilon=1e-3)
-
-NETWORKS = {
-    # D. Nguyen, "DCGAN", slides and notebook, Hochschule Offenburg 2020, after TensorFlow's DCGAN tutorial: LeakyReLU
-    # in both networks, dropout and no batch norm in D, Keras' defaults. Departures: running variances carry Bessel's
-    # correction in the dense batch norm as well (Keras: in the others only; 1 % at batch 100); Adam adds epsilon after
-    # its bias correction, Keras before it (equal after a few thousand updates).
-    "slides": Network(
-        z_dim=100,
-        image=(1, 28, 28),
-        generator=(
-            Dense(7 * 7 * 256, bias=False), KERAS_BATCH_NORM, LeakyReLU(), Reshape(256, 7, 7),
-            ConvTranspose(128, kernel=5, stride=1, bias=False), KERAS_BATCH_NORM, LeakyReLU(),
-            ConvTranspose(64, kernel=5, stride=2, bias=False), KERAS_BATCH_NORM, LeakyReLU(),
-            ConvTranspose(1, kernel=5, stride=2, bias=False), Tanh()),
-        discriminator=(
-            Conv(64, kernel=5, stride=2), LeakyReLU(), Dropout(0.3),
-            Conv(128, kernel=5, stride=2), LeakyReLU(), Dropout(0.3),
-            Flatten(), Dense(1)),
-        adam_epsilon=1e-7),
-}
-
-
-def build(network: Network, leak: float, generator: torch.Generator) -> tuple[nn.Sequential, nn.Sequential]:
-    """G and D of `network`, initialised from `generator`, from which D's dropout will draw as well.
-
-    G: (n, z_dim) -> (n, *image) in -1..1. D: (n, *image) -> (n, 1) logits.
+    `prior` is the distribution of the `z_dim` numbers of z: standard normal, or uniform over -1..1. With `classes`
+    both networks are told the label. `weights` are drawn from Keras' glorot_uniform or from N(0, 0.02), batch norm's
+    scales then from N(1, 0.02). `updates` of a mini-batch: both networks at once from one forward pass; D, then G
+    against the new D with the same z; or only one of them, G and D in turns.
     """
-    G = _stack(network.generator, (network.z_dim,), leak, generator)
-    D = _stack(network.discriminator, network.image, leak, generator)
-    return G, D
+    image: tuple[int, int, int]
+    z_dim: int
+    prior: Literal["normal", "uniform"]
+    generator: Layers
+    discriminator: Layers
+    weights: Literal["glorot", "normal"]
+    optimiser: Adam | SGD
+    updates: Literal["simultaneous", "D then G", "in turns"]
+    classes: int = 0
+
+    @property
+    def low(self) -> float:
+        """The value of a black pixel; a white one is 1."""
+        return 0.0 if self.generator[-1] == Sigmoid() else -1.0
 
 
-def _stack(description: tuple[Layer, ...], shape: tuple[int, ...], leak: float,
-           generator: torch.Generator) -> nn.Sequential:
-    modules = []
-    for layer in description:
-        module, shape = _module(layer, shape, leak, generator)
-        modules.append(module)
-    stack = nn.Sequential(*modules).to(memory_format=torch.channels_last)
-    for parameter in stack.parameters():
-        if parameter.dim() > 1:  # Keras' glorot_uniform; biases 0, batch norm's scales 1
-            nn.init.xavier_uniform_(parameter, generator=generator)
-    for module in stack:
-        if isinstance(module, (nn.Linear, nn.Conv2d)) and module.bias is not None:
-            nn.init.zeros_(module.bias)
-    return stack
+def scaled(network: Network, width: float) -> Network:
+    """`network` with `width` times as many channels and units everywhere but at its ends, rounded, at least 1."""
+    return replace(network, generator=_scaled(network.generator, width),
+                   discriminator=_scaled(network.discriminator, width))
 
 
-def _module(layer: Layer, shape: tuple[int, ...], leak: float,
-            generator: torch.Generator) -> tuple[nn.Module, tuple[int, ...]]:
-    """The module that `layer` describes, and the shape of one of its outputs, for inputs of `shape`."""
-    match layer:
-        case Dense(units, bias):
-            return nn.Linear(shape[0], units, bias), (units,)
-        case Conv(channels, kernel, stride, bias):
-            size = tuple(ceil(pixels / stride) for pixels in shape[1:])
-            return layers.SameConv2d(shape[0], channels, kernel, stride, bias), (channels, *size)
-        case ConvTranspose(channels, kernel, stride, bias):
-            size = tuple(pixels * stride for pixels in shape[1:])
-            return layers.SameConvTranspose2d(shape[0], channels, kernel, stride, bias), (channels, *size)
-        case BatchNorm(momentum, epsilon):
-            norm = nn.BatchNorm1d if len(shape) == 1 else nn.BatchNorm2d
-            return norm(shape[0], epsilon, 1 - momentum), shape
-        case LeakyReLU():
-            return nn.LeakyReLU(leak), shape
-        case Dropout(p):
-            return layers.Dropout(p, generator), shape
-        case Reshape(channels, height, width):
-            return layers.Reshape(channels, height, width), (channels, height, width)
-        case Flatten():
-            return layers.Flatten(), (prod(shape),)
-        case Tanh():
-            return nn.Tanh(), shape
+def _scaled(layers: Layers, width: float) -> Layers:
+    def times(count: int) -> int:
+        return max(1, round(count * width))
+
+    weighted = [i for i, layer in enumerate(layers) if isinstance(layer, Dense | Conv | ConvTranspose)]
+    result = list(layers)
+    for i, layer in enumerate(layers):
+        shape = next((after for after in layers[i:] if isinstance(after, Reshape | Dense) and after is not layer), None)
+        if i == weighted[-1]:
+            continue
+        if isinstance(layer, Dense) and isinstance(shape, Reshape):
+            result[i] = replace(layer, units=times(shape.channels) * shape.height * shape.width)
+        elif isinstance(layer, Dense):
+            result[i] = replace(layer, units=times(layer.units))
+        elif isinstance(layer, Conv | ConvTranspose):
+            result[i] = replace(layer, channels=times(layer.channels))
+        elif isinstance(layer, Reshape) and i > weighted[0]:  # before it is z itself
+            result[i] = replace(layer, channels=times(layer.channels))
+    return tuple(result)

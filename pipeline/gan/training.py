@@ -1,9 +1,7 @@
 """The training loop: a generator of progress, exactly resumable from its state.
 
-One step as the slides' code does it: one z batch, one forward pass, G and D updated simultaneously, G's gradient
-taken through D before its update. For a D that judges each image by itself one backward pass through D serves both
-(`losses.gradient_ratio`), which saves a tenth of the time. The last batch of an epoch, or of the training, has fewer
-real images and as many fakes as any other.
+How a mini-batch updates the networks is the network's: `updates.py`. The last batch of an epoch, or of the training,
+has fewer real images.
 """
 import math
 from collections.abc import Iterator
@@ -11,28 +9,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.optim import Adam
+from torch import Tensor
+from torch.nn import functional as F
 
-from pipeline.data.pixels import to_signed
-from pipeline.errors import DivergedError
-from pipeline.gan import losses
+from pipeline.data.pixels import to_float
+from pipeline.errors import DivergedError, InputError
+from pipeline.gan import sampling, updates
+from pipeline.gan.build import build
 from pipeline.gan.devices import Device
 from pipeline.gan.layers import Dropout
-from pipeline.gan.networks import BatchNorm, Network, build
-from pipeline.params import Run
-
-
-@dataclass
-class State:
-    """Everything that training changes: the networks, their optimisers, the random numbers, and how far it is."""
-    G: nn.Sequential
-    D: nn.Sequential
-    adam_G: Adam
-    adam_D: Adam
-    generator: torch.Generator
-    z_dim: int
-    images_seen: int = 0
+from pipeline.gan.networks import Network
+from pipeline.gan.updates import Batch, State
+from pipeline.sections import Run
 
 
 @dataclass(frozen=True)
@@ -46,8 +34,6 @@ class Progress:
 
 def start(network: Network, run: Run, seed: int, device: Device) -> State:
     """An untrained state on `device`; every random number of the training follows from `seed`."""
-    if any(isinstance(layer, BatchNorm) for layer in network.discriminator):
-        raise ValueError("a simultaneous update needs a discriminator that judges each image by itself: no batch norm")
     initial = torch.Generator().manual_seed(seed)
     generator = initial if device.device.type == "cpu" else torch.Generator(device.device).manual_seed(seed)
     G, D = build(network, run.leak, initial)
@@ -55,60 +41,64 @@ def start(network: Network, run: Run, seed: int, device: Device) -> State:
         if isinstance(module, Dropout):
             module.generator = generator
     G, D = G.to(device.device), D.to(device.device)
-    adam_G, adam_D = (Adam(net.parameters(), run.lr, (run.beta1, 0.999), network.adam_epsilon, fused=True)
-                      for net in (G, D))
-    return State(G, D, adam_G, adam_D, generator, network.z_dim)
+    optimiser_G, optimiser_D = (updates.optimiser(network, net, run) for net in (G, D))
+    return State(G, D, optimiser_G, optimiser_D, generator, network, run.lr)
 
 
-def train(state: State, images: np.ndarray, batch: int, total: int, seed: int, every: int,
-          device: Device) -> Iterator[Progress]:
+def train(state: State, images: np.ndarray, labels: np.ndarray, batch: int, total: int, seed: int, every: int,
+          device: Device, decay: int) -> Iterator[Progress]:
     """Trains `state` on uint8 `images` (n, c, h, w), in a new order every epoch, until it has seen `total` of them.
 
-    Yields at every multiple of `every` images, or with the batch that passes it, and at the end of each epoch. A state
-    that was saved at a yield goes on as if it had never stopped. DivergedError when a loss is not finite.
+    Conditional networks are told the `labels` (n,). Over the last `decay` epochs the learning rate falls by equal
+    steps towards 0. Yields at every multiple of `every` images, or with the batch that passes it, and at the end of
+    each epoch. A state that was saved at a yield goes on as if it had never stopped. DivergedError when a loss is not
+    finite.
     """
-    n, z_dim = len(images), state.z_dim
+    n, epochs = len(images), math.ceil(total / len(images))
+    check(state, n, batch, total)
+    step = updates.RULES[state.network.updates]
     state.G.train()
     state.D.train()
     while state.images_seen < total:
         epoch, done = divmod(state.images_seen, n)
+        if decay:
+            updates.set_rate(state, min(1.0, (epochs - epoch) / decay))
         order = np.random.default_rng([seed, epoch]).permutation(n)
         stop = min(n, total - epoch * n)
         losses_seen, steps = torch.zeros(2, device=device.device), 0
         for begin in range(done, stop, batch):
-            real = load(images, order[begin:min(begin + batch, stop)], device)
-            z = torch.randn(batch, z_dim, generator=state.generator, device=device.device)
-            losses_seen += step(state, real, z, device)
+            index = order[begin:min(begin + batch, stop)]
+            losses_seen += step(state, load(state, images, labels, index, batch, device),
+                                epoch * math.ceil(n / batch) + begin // batch, device)
             steps += 1
-            before, state.images_seen = state.images_seen, state.images_seen + len(real)
+            before, state.images_seen = state.images_seen, state.images_seen + len(index)
             if begin + batch >= stop or state.images_seen // every > before // every:
                 yield progress(state.images_seen, state.images_seen % n == 0, losses_seen / steps)
                 losses_seen, steps = torch.zeros_like(losses_seen), 0
 
 
-def step(state: State, real: Tensor, z: Tensor, device: Device) -> Tensor:
-    """One simultaneous update of both networks on `real` (n, c, h, w) and `z`; returns (loss_D, loss_G), before it."""
-    G, D = state.G, state.D
-    with device.autocast():
-        fake = G(z)
-        seen_by_D = fake.detach().requires_grad_()
-        logits_real, logits_fake = D(real).float(), D(seen_by_D).float()
-    loss_D, loss_G = losses.loss_D(logits_real, logits_fake), losses.loss_G(logits_fake)
-    state.adam_D.zero_grad()
-    state.adam_G.zero_grad()
-    loss_D.backward(inputs=[*D.parameters(), seen_by_D])
-    fake.backward(seen_by_D.grad * losses.gradient_ratio(logits_fake.detach())[:, :, None, None])
-    state.adam_D.step()
-    state.adam_G.step()
-    return torch.stack([loss_D.detach(), loss_G.detach()])
+def check(state: State, n: int, batch: int, total: int) -> None:
+    """InputError when the batch norm of vectors would see a single one, which has no variance."""
+    nets = [*state.D, *(state.G if state.network.classes else [])]  # else G makes whole batches
+    vectors = any(isinstance(module, torch.nn.BatchNorm1d) for module in nets)
+    if vectors and 1 in (n % batch, total % n % batch):
+        raise InputError(f"batches of {batch} leave a last one of a single image out of {n}, which batch norm cannot "
+                         "take: change the batch size or the number of images by one")
 
 
-def load(images: np.ndarray, index: np.ndarray, device: Device) -> Tensor:
-    """The images at `index` on `device`, in -1..1; the copy to a GPU does not wait for it."""
-    pixels = torch.from_numpy(images[index])
+def load(state: State, images: np.ndarray, labels: np.ndarray, index: np.ndarray, batch: int,
+         device: Device) -> Batch:
+    """The mini-batch of the images at `index` on `device`; copies to a GPU are not waited for."""
+    network = state.network
+    pixels, y = torch.from_numpy(images[index]), None
     if device.device.type == "cuda":
         pixels = pixels.pin_memory().to(device.device, non_blocking=True)
-    return to_signed(pixels.to(device.device))
+    real = to_float(pixels.to(device.device), network.low)
+    if network.classes:
+        y = F.one_hot(torch.from_numpy(labels[index]).long(), network.classes).float().to(device.device)
+    # A conditional G makes as many fakes, of the same labels; any other always a whole batch.
+    z = sampling.prior(network, len(index) if network.classes else batch, state.generator)
+    return Batch(real, y, z)
 
 
 def progress(images_seen: int, epoch_ended: bool, mean: Tensor) -> Progress:

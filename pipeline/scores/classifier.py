@@ -2,16 +2,22 @@
 
 On digits, features of a digit classifier are the honest choice: Inception-v3 has seen photographs of objects
 (mseitzer/pytorch-fid#12, bioinf-jku/TTUR#24). Scores made with it carry `classifier` in their name.
+
+Images without labels, or of one class, have nothing to classify but how they were turned: the classes are then the
+quarter turns that an image was given (Gidaris, Singh & Komodakis 2018, arXiv 1803.07728), and scores carry `turns`.
 """
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pipeline.data.pixels import to_signed
+from pipeline.data.pixels import to_float
 from pipeline.gan.devices import Device
 
 BATCH = 500  # images at a time when nothing is learned
+TURNS = 4
 
 
 class Classifier(nn.Module):
@@ -41,9 +47,26 @@ def _block(channels: int, out: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(channels, out, 3, padding=1, bias=False), nn.BatchNorm2d(out), nn.ReLU())
 
 
-def fit(images: np.ndarray, labels: np.ndarray, classes: int, epochs: int, batch: int, lr: float,
+def turned(images: np.ndarray, turns: np.ndarray) -> np.ndarray:
+    """Square images (n, c, s, s), each given so many quarter turns (n,) to the left."""
+    result = np.array(images)
+    for turn in (1, 2, 3):
+        result[turns == turn] = np.rot90(images[turns == turn], turn, (2, 3))
+    return result
+
+
+def with_turns(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The images, each given the next of the four quarter turns, and the turns (n,)."""
+    turns = np.arange(len(images)) % TURNS
+    return turned(images, turns), turns
+
+
+def fit(images: np.ndarray, labels: np.ndarray | None, classes: int, epochs: int, batch: int, lr: float,
         seed: int, device: Device) -> Classifier:
-    """A classifier trained on uint8 images (n, c, h, w) and labels (n,), with Adam and a one-cycle learning rate."""
+    """A classifier trained on uint8 images (n, c, h, w) and labels (n,), with Adam and a one-cycle learning rate.
+
+    Without labels it learns to tell the TURNS that images were given; `classes` are these then.
+    """
     n = len(images)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -51,9 +74,12 @@ def fit(images: np.ndarray, labels: np.ndarray, classes: int, epochs: int, batch
         adam = torch.optim.Adam(classifier.parameters(), lr, fused=True)
         schedule = torch.optim.lr_scheduler.OneCycleLR(adam, lr, total_steps=epochs * (n // batch))
         for epoch in range(epochs):
-            order = np.random.default_rng([seed, epoch]).permutation(n)
+            numbers = np.random.default_rng([seed, epoch])
+            order = numbers.permutation(n)
             for part in np.split(order[:n // batch * batch], n // batch):
-                x, y = to_signed(torch.from_numpy(images[part])), torch.from_numpy(labels[part]).long()
+                target = numbers.integers(TURNS, size=batch) if labels is None else labels[part]
+                seen = turned(images[part], target) if labels is None else images[part]
+                x, y = to_float(torch.from_numpy(seen)), torch.from_numpy(target).long()
                 with device.autocast():
                     logits = classifier(x.to(device.device))
                 adam.zero_grad()
@@ -76,7 +102,8 @@ def accuracy(classifier: Classifier, images: np.ndarray, labels: np.ndarray) -> 
     return (predicted.numpy() == labels).mean().item()
 
 
-def batches(images: np.ndarray) -> list[Tensor]:
-    """uint8 images in parts of at most BATCH, in -1..1, channels last."""
-    parts = (torch.from_numpy(np.array(images[i:i + BATCH])) for i in range(0, len(images), BATCH))
-    return [to_signed(part).contiguous(memory_format=torch.channels_last) for part in parts]
+def batches(images: np.ndarray, low: float = -1.0, size: int = BATCH) -> Iterator[Tensor]:
+    """uint8 images in parts of at most `size`, in low..1, channels last."""
+    for i in range(0, len(images), size):
+        part = torch.from_numpy(np.array(images[i:i + size]))
+        yield to_float(part, low).contiguous(memory_format=torch.channels_last)

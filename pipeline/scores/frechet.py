@@ -56,6 +56,6 @@ def distance(a: Moments, b: Moments) -> float:
     return max((gap + a.covariance.trace() + b.covariance.trace() - 2 * overlap).item(), 0.0)
 
 
-def name(count: int) -> str:
-    """The score's name, with how many generated images it is made from: fid_classifier_10k."""
-    return "fid_classifier_" + (f"{count // 1000}k" if count % 1000 == 0 else str(count))
+def name(count: int, extractor: str = "classifier") -> str:
+    """The score's name: whose features, and how many generated images it is made from, like fid_classifier_10k."""
+    return f"fid_{extractor}_" + (f"{count // 1000}k" if count % 1000 == 0 else str(count))

@@ -4,40 +4,54 @@ Radford, Metz & Chintala 2016, arXiv 1511.06434, sec. 5.1: the outputs of all co
 4x4 grid, flattened and concatenated; then a regularised linear L2-SVM. Features are not standardised, as in the
 authors' code. The number means nothing without its controls: the same on raw pixels and on an untrained D.
 """
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 from scipy.linalg import cholesky, lapack
 from scipy.optimize import minimize
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipeline.errors import InputError
+from pipeline.gan.build import Stack
 from pipeline.gan.devices import Device
-from pipeline.scores.classifier import batches
+from pipeline.gan.layers import Labels
+from pipeline.gan.networks import Network
+from pipeline.gan.sampling import averaging
+from pipeline.scores.classifier import BATCH, batches
 
+STATISTICS_IMAGES, STATISTICS_BATCH = 12_800, 128
 TOLERANCE = 3e-5  # relative fall of the objective below which the fit ends
 
 
 @torch.no_grad()
-def features(D: nn.Sequential, images: np.ndarray, device: Device) -> np.ndarray:
-    """float32 (n, 16 * channels of all convolutions) of uint8 images, taken after each layer's activation.
+def features(D: Stack, network: Network, images: tuple[np.ndarray, ...], device: Device) -> list[np.ndarray]:
+    """float32 (n, 16 * channels of all convolutions) of each array of uint8 images, taken after every activation.
 
-    D is in eval mode and stays as it is.
+    Batch norms have the averages of their statistics over mini-batches of the first array, which is that of training
+    images, as in the authors' code; D stays as it is. A conditional D is told no class: its labels are all zero.
     """
-    pooled = []
-    with device.autocast():
-        for part in batches(images):
-            pooled.append(torch.cat(_pooled(D, part.to(device.device)), dim=1).float().cpu())
-    return torch.cat(pooled).numpy()
+    def pooled(array: np.ndarray, size: int) -> Iterator[Tensor]:
+        with device.autocast():
+            for part in batches(array, network.low, size):
+                y = torch.zeros(len(part), network.classes, device=device.device) if network.classes else None
+                yield torch.cat(_pooled(D, part.to(device.device), y), dim=1).float().cpu()
+
+    def feed() -> None:
+        whole = max(min(len(images[0]), STATISTICS_IMAGES) // STATISTICS_BATCH, 1) * STATISTICS_BATCH
+        for _ in pooled(images[0][:whole], STATISTICS_BATCH):
+            pass
+
+    with averaging(D, feed):
+        return [torch.cat(list(pooled(array, BATCH))).numpy() for array in images]
 
 
-def _pooled(D: nn.Sequential, x: torch.Tensor) -> list[torch.Tensor]:
+def _pooled(D: Stack, x: Tensor, y: Tensor | None) -> list[Tensor]:
     pooled = []
     for module in D:
-        x = module(x)
-        if isinstance(module, nn.LeakyReLU) and x.dim() == 4:
+        x = module(x, y) if isinstance(module, Labels) else module(x)
+        if isinstance(module, nn.LeakyReLU | nn.ReLU) and x.dim() == 4:
             pooled.append(F.adaptive_max_pool2d(x, 4).flatten(1))
     return pooled
 
@@ -58,7 +72,7 @@ def score(train: np.ndarray, train_labels: np.ndarray, test: np.ndarray, test_la
     x, held_out, y, held_out_labels = train[:kept], train[kept:], train_labels[:kept], train_labels[kept:]
     if absent := sorted(set(range(classes)) - set(y.tolist())):
         raise InputError(f"no image of class {absent[0]} among the {len(y)} that the probe is fitted on: raise "
-                         "evaluate.probe_images")
+                         "evaluate.probe_images or, where these are all images, leave the class out")
     weights, accuracies = [np.zeros((x.shape[1] + 1, classes), np.float32)], []
     gram = _gram(x)
     for C in sorted(grid):

@@ -26,6 +26,10 @@ class Reference:
     moments: Moments
     facts: dict[str, Any]
 
+    def name(self, count: int) -> str:
+        """What the distance of `count` images is called."""
+        return frechet.name(count, self.facts["extractor"])
+
     def fid(self, images: np.ndarray) -> float:
         """Fréchet distance of uint8 `images` (n, c, h, w) from the training images, in the classifier's features."""
         features = classifier.features(self.classifier, images)
@@ -38,7 +42,10 @@ class Reference:
 
 
 def save(folder: Path, net: Classifier, moments: Moments, facts: dict[str, Any]) -> None:
-    """Writes weights and moments to one file, and reference.json with `facts` (data digest, shape, classes)."""
+    """Writes weights and moments to one file, and reference.json with `facts`.
+
+    These are: data (its digest), shape, classes and extractor, which names the scores.
+    """
     tensors = {f"classifier.{key}": value.contiguous() for key, value in net.state_dict().items()}
     tensors |= {"count": torch.tensor(moments.count), "mean": moments.mean, "scatter": moments.scatter}
     with files.replacing(folder) as temporary:

@@ -14,7 +14,7 @@ from optuna.distributions import BaseDistribution
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
-from pipeline.params import Knob, Range
+from pipeline.sections import Knob, Range
 from pipeline.tuning import space
 from pipeline.tuning.space import Space
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from pipeline.figures import COLOURS, save
-from pipeline.params import Knob, Range
+from pipeline.sections import Knob, Range
 from pipeline.tuning import analysis, space
 from pipeline.tuning.space import Space
 

@@ -4,7 +4,7 @@ from typing import Any, get_type_hints
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from pipeline.params import Knob, Range, Run
+from pipeline.sections import Knob, Range, Run
 
 Space = dict[str, Knob]
 TYPES = get_type_hints(Run)

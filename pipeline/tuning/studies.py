@@ -1,8 +1,7 @@
-"""Where studies live, who works on what, and what becomes of a worker that dies.
+"""Who works on which trial, and what becomes of a worker that dies.
 
-Workers share nothing but the storage: a journal file on one machine, a PostgreSQL database between several. Whatever
-several of them may not do at once, like taking the next trial, happens under the storage's lock, which ends with the
-process that holds it.
+Workers share nothing but the storage. Whatever several of them may not do at once, like taking the next trial, happens
+under the storage's lock.
 
 A trial counts once it is COMPLETE, PRUNED or FAILED for a `reason`. One that is FAILED without a reason lost its
 process, or was interrupted: the next worker that looks enqueues it again, as a trial that is a `retry_of` the first
@@ -12,103 +11,28 @@ import threading
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
 import optuna
-from filelock import FileLock
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages import RDBStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
-from sqlalchemy import Engine, create_engine, make_url, text
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline import processes
 from pipeline.errors import InputError
+from pipeline.tuning import storages
+from pipeline.tuning.storages import Storage
 
 Direction = Literal["minimize", "maximize"]
 
-JOURNAL = "optuna.log"
-ADVISORY_LOCK = 1511_06434  # any number that no other application of the database locks
-HEARTBEAT_SECONDS, GRACE_SECONDS = 20, 90
 ATTEMPTS = 3  # a trial that has killed so many processes will kill the next one too
 KEPT = ("first", "of", "seed")  # what a trial was given when it was enqueued, and another attempt at it needs
 
 Wanted = tuple[dict[str, Any], dict[str, Any]]  # the parameters and the user attributes of a trial
-CONNECT_SECONDS = 10
-# The server ends the session, and with it the lock, of a machine that is silent for a minute.
-NOTICE_DEATH = "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
-
-
-@dataclass(frozen=True)
-class Storage:
-    """A place for studies. Only one process at a time is inside `lock()`."""
-    name: str  # without a password
-    backend: BaseStorage
-    lock: Callable[[], AbstractContextManager[Any]]
-    close: Callable[[], None]
-
-
-def open_storage(url: str | None, folder: Path) -> Storage:
-    """The journal file in `folder`, or the PostgreSQL database at `url`; InputError when it cannot be used."""
-    if url is not None:
-        return _database(url)
-    path, lock = folder / JOURNAL, folder / ".work" / "optuna.lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(lock):
-            return Storage(str(path), JournalStorage(JournalFileBackend(str(path))), lambda: FileLock(lock),
-                           lambda: None)
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: not a journal of Optuna ({str(error).splitlines()[0]})") from None
-
-
-def _database(url: str) -> Storage:
-    try:
-        address = make_url(url)
-    except (ArgumentError, ValueError):
-        raise InputError("params.yaml: search.storage: not a URL; expected postgresql+psycopg://user@host/database "
-                         "or nothing, for a file") from None
-    shown = address.set(query={}).render_as_string(hide_password=True)
-    if address.drivername != "postgresql+psycopg":
-        raise InputError(f"params.yaml: search.storage = {shown}: expected postgresql+psycopg://… or nothing, for a "
-                         "file: other databases lose trials when several workers write at once")
-    options = {"connect_args": {"connect_timeout": CONNECT_SECONDS, "options": NOTICE_DEATH}, "pool_pre_ping": True}
-    try:
-        engine = create_engine(address, **options)
-    except ImportError:
-        raise InputError("params.yaml: search.storage needs psycopg: pip install -c constraints.txt "
-                         "-e '.[postgresql]'") from None
-    try:
-        with _advisory_lock(engine), warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)  # heartbeats
-            backend = RDBStorage(address.render_as_string(hide_password=False), options,
-                                 heartbeat_interval=HEARTBEAT_SECONDS, grace_period=GRACE_SECONDS)
-    except (SQLAlchemyError, RuntimeError) as error:
-        engine.dispose()
-        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        for secret in (address.password, address.query.get("password")):
-            reason = reason.replace(str(secret or "***"), "***")
-        raise InputError(f"params.yaml: search.storage = {shown}: does not answer ({reason})") from None
-
-    def close() -> None:
-        backend.remove_session()
-        backend.engine.dispose()
-        engine.dispose()
-
-    return Storage(shown, backend, lambda: _advisory_lock(engine), close)
-
-
-@contextmanager
-def _advisory_lock(engine: Engine) -> Iterator[None]:
-    with engine.begin() as connection:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
-        yield
 
 
 def open_study(storage: Storage, name: str, conditions: dict[str, Any], directions: Sequence[Direction],
@@ -204,7 +128,7 @@ def heartbeat(storage: Storage, trial: Trial) -> Iterator[None]:
     ended = threading.Event()
 
     def beat() -> None:
-        while not ended.wait(HEARTBEAT_SECONDS):
+        while not ended.wait(storages.HEARTBEAT_SECONDS):
             with suppress(SQLAlchemyError, StorageInternalError):  # the next one may get through
                 backend.record_heartbeat(trial._trial_id)
 

@@ -7,23 +7,24 @@ import torch
 
 from pipeline.data.images import Dataset
 from pipeline.errors import InputError
-from pipeline.gan import checkpoint, training
-from pipeline.gan.networks import NETWORKS
-from pipeline.params import Run
+from pipeline.gan import checkpoint, literature, training
+from pipeline.gan.updates import State
+from pipeline.sections import Run
 from tests.conftest import FP32
 
+SLIDES = literature.network("slides")
 RUN = Run(batch=20, lr=2e-4, beta1=0.5, leak=0.2)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    state = training.start(NETWORKS["slides"], RUN, 0, FP32)
-    checkpoint.save_model(tmp_path / "model", state.G, state.D, {"network": "slides", "leak": 0.2})
+    state = training.start(SLIDES, RUN, 0, FP32)
+    checkpoint.save_model(tmp_path / "model", state.G, state.D, {"network": {"name": "slides"}, "leak": 0.2})
     return tmp_path / "model"
 
 
 def test_a_model_is_loaded_as_it_was_saved(folder: Path) -> None:
-    state, model = training.start(NETWORKS["slides"], RUN, 0, FP32), checkpoint.load_model(folder)
+    state, model = training.start(SLIDES, RUN, 0, FP32), checkpoint.load_model(folder)
     for net in ("G", "D"):
         saved, loaded = getattr(state, net).state_dict(), getattr(model, net).state_dict()
         assert list(saved) == list(loaded) and all(torch.equal(saved[key], loaded[key]) for key in saved)
@@ -39,7 +40,7 @@ def test_a_damaged_model_is_refused_in_one_line(folder: Path, file: str, damage:
     if damage == "remove":
         path.unlink()
     elif damage == "network":
-        path.write_text(json.dumps(json.loads(content) | {"network": "unheard of"}))
+        path.write_text(json.dumps(json.loads(content) | {"network": {"name": "unheard of"}}))
     else:
         path.write_bytes(content[:-9] if damage == "truncate" else content[:-1] + bytes([content[-1] ^ 1]))
     with pytest.raises(InputError) as error:
@@ -50,17 +51,17 @@ def test_a_damaged_model_is_refused_in_one_line(folder: Path, file: str, damage:
 def test_a_state_goes_on_from_disk_as_if_it_had_never_stopped(tmp_path: Path, dataset: Dataset) -> None:
     images = dataset.train_images[:100]
 
-    def go_on(state: training.State) -> list[training.Progress]:
-        return list(training.train(state, images, RUN.batch, 200, 0, 40, FP32))
+    def go_on(state: State) -> list[training.Progress]:
+        return list(training.train(state, images, dataset.train_labels, RUN.batch, 200, 0, 40, FP32, 0))
 
-    undisturbed = training.start(NETWORKS["slides"], RUN, 0, FP32)
+    undisturbed = training.start(SLIDES, RUN, 0, FP32)
     progress = go_on(undisturbed)
-    stopped = training.start(NETWORKS["slides"], RUN, 0, FP32)
-    steps = training.train(stopped, images, RUN.batch, 200, 0, 40, FP32)
+    stopped = training.start(SLIDES, RUN, 0, FP32)
+    steps = training.train(stopped, images, dataset.train_labels, RUN.batch, 200, 0, 40, FP32, 0)
     next(steps), next(steps)
     checkpoint.save_state(tmp_path / "state.pt", stopped, {"rows": [{"images_seen": 80, "loss_D": 0.1}]})
 
-    resumed = training.start(NETWORKS["slides"], RUN, 1, FP32)  # another seed: everything comes from the file
+    resumed = training.start(SLIDES, RUN, 1, FP32)  # another seed: everything comes from the file
     assert checkpoint.load_state(tmp_path / "state.pt", resumed) == {"rows": [{"images_seen": 80, "loss_D": 0.1}]}
     assert go_on(resumed) == progress[2:]
     for key, value in undisturbed.G.state_dict().items():

@@ -4,7 +4,7 @@ import torch
 
 from pipeline.errors import InputError
 from pipeline.gan import devices
-from pipeline.params import Hardware
+from pipeline.sections import Hardware
 
 
 def test_a_device_this_machine_has_not_got_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

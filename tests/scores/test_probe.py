@@ -6,18 +6,21 @@ from sklearn.svm import LinearSVC
 
 from pipeline.data.images import Dataset
 from pipeline.errors import InputError
-from pipeline.gan.networks import NETWORKS, build
+from pipeline.gan import literature
+from pipeline.gan.build import Stack, build
 from pipeline.scores import probe
 from tests.conftest import FP32
 
+SLIDES = literature.network("slides")
+
 
 @pytest.fixture(scope="module")
-def D() -> torch.nn.Sequential:
-    return build(NETWORKS["slides"], 0.2, torch.Generator().manual_seed(0))[1].eval()
+def D() -> Stack:
+    return build(SLIDES, 0.2, torch.Generator().manual_seed(0))[1].eval()
 
 
-def test_features_are_the_pooled_outputs_of_all_convolutions(D: torch.nn.Sequential, dataset: Dataset) -> None:
-    found = probe.features(D, dataset.train_images[:3], FP32)
+def test_features_are_the_pooled_outputs_of_all_convolutions(D: Stack, dataset: Dataset) -> None:
+    found, = probe.features(D, SLIDES, (dataset.train_images[:3],), FP32)
     assert found.shape == (3, 16 * (64 + 128)) and found.dtype == np.float32
     x = torch.from_numpy(dataset.train_images[:3].copy()) / 127.5 - 1
     with torch.no_grad():
@@ -28,9 +31,9 @@ def test_features_are_the_pooled_outputs_of_all_convolutions(D: torch.nn.Sequent
     np.testing.assert_allclose(found[:, 1024::16], corner[1], rtol=1e-5, atol=1e-6)
 
 
-def test_features_leave_D_as_it_is_and_do_not_depend_on_the_batch(D: torch.nn.Sequential, dataset: Dataset) -> None:
+def test_features_leave_D_as_it_is_and_do_not_depend_on_the_batch(D: Stack, dataset: Dataset) -> None:
     before = {key: value.clone() for key, value in D.state_dict().items()}
-    together, alone = (probe.features(D, dataset.train_images[:n], FP32) for n in (600, 1))
+    together, alone = (probe.features(D, SLIDES, (dataset.train_images[:n],), FP32)[0] for n in (600, 1))
     np.testing.assert_allclose(together[:1], alone, rtol=1e-5, atol=1e-6)
     assert all(torch.equal(value, before[key]) for key, value in D.state_dict().items())
 
@@ -89,3 +92,36 @@ def test_a_probe_without_a_class_is_refused() -> None:
     x, y = np.zeros((30, 4), np.float32), np.arange(30) % 9
     with pytest.raises(InputError, match="no image of class 9 among the 25 that"):
         probe.score(x, y, x, y, 10, 5 / 30, [1.0])
+
+
+def test_batch_norm_has_the_training_images_statistics_and_stays_as_it_is(dataset: Dataset) -> None:
+    """Means over mini-batches of 128 of the first array, for both arrays; an untrained D's 0 and 1 would not do."""
+    network = literature.network("guidelines-28")
+    D = build(network, 0.2, torch.Generator().manual_seed(0))[1]
+    before = {key: value.clone() for key, value in D.state_dict().items()}
+    train, test = probe.features(D, network, (dataset.train_images, dataset.test_images), FP32)
+    assert D.training and all(torch.equal(value, before[key]) for key, value in D.state_dict().items())
+
+    x = [torch.from_numpy(images.copy()) / 127.5 - 1 for images in (dataset.train_images, dataset.test_images)]
+    with torch.no_grad():
+        maps = [D[2](D[1](D[0](images))) for images in x]
+    parts = maps[0][:11 * 128].split(128)
+    mean = torch.stack([part.mean((0, 2, 3)) for part in parts]).mean(0)[:, None, None]
+    var = torch.stack([part.var((0, 2, 3)) for part in parts]).mean(0)[:, None, None]
+    for found, incoming in zip((train, test), maps):
+        second = torch.nn.functional.leaky_relu(
+            (incoming - mean) / (var + 1e-8).sqrt() * D[3].weight[:, None, None] + D[3].bias[:, None, None], 0.2)
+        expected = torch.nn.functional.adaptive_max_pool2d(second, 4).flatten(1).detach()
+        np.testing.assert_allclose(found[:, 1024:], expected, rtol=1e-3, atol=1e-4)
+
+
+def test_a_conditional_D_is_told_no_class(dataset: Dataset) -> None:
+    network = literature.network("paper-mnist", 0.25)
+    D = build(network, 0.2, torch.Generator().manual_seed(0))[1]
+    found, = probe.features(D, network, (dataset.train_images[:128],), FP32)
+    assert found.shape == (128, 16 * (16 + 32))
+    x = torch.from_numpy(dataset.train_images[:128].copy()) / 255  # its images are in 0..1
+    with torch.no_grad():
+        first = D[2](D[1](D[0](x, torch.zeros(128, 10))))
+    expected = torch.nn.functional.adaptive_max_pool2d(first, 4).flatten(1)
+    np.testing.assert_allclose(found[:, :256], expected, rtol=1e-4, atol=1e-5)

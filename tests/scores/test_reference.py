@@ -19,13 +19,26 @@ from tests.conftest import FP32, ROOT
 def reference(dataset: Dataset) -> Reference:
     net = classifier.fit(dataset.train_images, dataset.train_labels, 10, 4, 50, 3e-3, 0, FP32)
     moments = frechet.moments(classifier.features(net, dataset.train_images))
-    return Reference(net, moments, {})
+    return Reference(net, moments, {"extractor": "classifier"})
 
 
 def test_the_classifier_reads_digits_it_has_not_seen(reference: Reference, dataset: Dataset) -> None:
     assert classifier.accuracy(reference.classifier, dataset.test_images, dataset.test_labels) > 0.95
     wrong = (dataset.test_labels + 1) % 10
     assert classifier.accuracy(reference.classifier, dataset.test_images, wrong) < 0.05
+
+
+def test_without_labels_it_learns_how_images_were_turned(dataset: Dataset) -> None:
+    """To the left: a bright top row becomes the left column. Digits like 0 and 8 cannot be told upside down."""
+    images = np.zeros((5, 1, 4, 4), np.uint8)
+    images[:, :, 0] = 255
+    seen, turns = classifier.with_turns(images)
+    assert turns.tolist() == [0, 1, 2, 3, 0] and images[1, 0, 0].all()
+    assert [seen[i, 0].astype(bool).sum(axis).argmax() for i, axis in ((0, 1), (1, 0), (2, 1), (3, 0))] == [0, 0, 3, 3]
+    net = classifier.fit(dataset.train_images, None, classifier.TURNS, 4, 50, 3e-3, 0, FP32)
+    assert classifier.accuracy(net, *classifier.with_turns(dataset.test_images)) > 0.75
+    assert classifier.accuracy(net, dataset.test_images, np.zeros(360)) > 0.75  # as they are
+    assert classifier.accuracy(net, dataset.test_images, np.full(360, 2)) < 0.25
 
 
 def test_fitting_repeats_itself_and_leaves_the_global_generator_alone(dataset: Dataset) -> None:

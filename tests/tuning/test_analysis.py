@@ -8,7 +8,7 @@ import pytest
 from optuna.distributions import FloatDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from pipeline.params import Knob, Range
+from pipeline.sections import Knob, Range
 from pipeline.tuning import analysis
 from pipeline.tuning.analysis import PROBE
 

@@ -2,7 +2,7 @@
 import optuna
 import pytest
 
-from pipeline.params import Knob, Range, Run
+from pipeline.sections import Knob, Range, Run
 from pipeline.tuning import space
 
 KNOBS: dict[str, Knob] = {"batch": [32.0, 100.0, 256.0], "lr": Range(low=1e-5, high=1e-2, log=True),

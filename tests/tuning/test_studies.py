@@ -22,8 +22,9 @@ from optuna.trial import Trial, TrialState
 
 from pipeline import processes
 from pipeline.errors import InputError
-from pipeline.tuning import studies
-from pipeline.tuning.studies import Storage, Wanted
+from pipeline.tuning import storages, studies
+from pipeline.tuning.storages import Storage
+from pipeline.tuning.studies import Wanted
 
 WANTED: list[Wanted] = [({"x": 0.25}, {"first": "test1"}), ({"x": 0.75}, {"first": "test2"})]
 SPACE: dict[str, optuna.distributions.BaseDistribution] = {"x": FloatDistribution(0, 1)}
@@ -53,7 +54,7 @@ def x(trial: Trial | None) -> float:
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Storage:
-    return studies.open_storage(None, tmp_path)
+    return storages.open_storage(None, tmp_path)
 
 
 def test_n_trials_is_a_total_that_running_ones_count_for(journal: Storage) -> None:
@@ -71,7 +72,7 @@ def test_a_resumed_study_and_a_second_worker_repeat_nothing(tmp_path: Path) -> N
     """A sampler with one seed, made anew for each trial, would draw the same number again and again."""
     drawn = []
     for _ in range(3):
-        for storage in (studies.open_storage(None, tmp_path), studies.open_storage(None, tmp_path)):
+        for storage in (storages.open_storage(None, tmp_path), storages.open_storage(None, tmp_path)):
             study = new(storage)
             trial = take(storage, study)
             drawn.append(x(trial))
@@ -89,7 +90,7 @@ def test_the_same_trials_are_drawn_after_a_kill_as_without(
 
     def numbers(folder: Path, killed: int | None) -> list[float]:
         folder.mkdir()
-        storage = studies.open_storage(None, folder)
+        storage = storages.open_storage(None, folder)
         study = new(storage)
         for place in range(8):
             if place == killed and how == "asked":  # and not yet told who it is
@@ -99,7 +100,7 @@ def test_the_same_trials_are_drawn_after_a_kill_as_without(
             trial = take(storage, study, wanted=WANTED)
             if place == killed and how == "running":
                 study.tell(trial, state=TrialState.FAIL)  # without a reason
-                storage = studies.open_storage(None, folder)
+                storage = storages.open_storage(None, folder)
                 study = new(storage)
                 again = take(storage, study, wanted=WANTED)
                 assert again is not None and trial is not None and again.params == trial.params
@@ -201,7 +202,7 @@ def test_a_study_of_other_conditions_is_refused(journal: Storage) -> None:
 def test_a_journal_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "optuna.log").write_text("hello\nworld\n")
     with pytest.raises(InputError, match=r"optuna\.log: not a journal of Optuna"):
-        studies.open_storage(None, tmp_path)
+        storages.open_storage(None, tmp_path)
     assert (tmp_path / "optuna.log").read_text() == "hello\nworld\n"
 
 
@@ -216,7 +217,7 @@ def test_a_journal_that_is_none_is_refused(tmp_path: Path) -> None:
 def test_a_storage_that_cannot_be_used_is_one_line_without_its_password(
         url: str, expected: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=expected) as error:
-        studies.open_storage(url, tmp_path)
+        storages.open_storage(url, tmp_path)
     assert "s3cret" not in str(error.value) and "\n" not in str(error.value)
 
 
@@ -226,9 +227,9 @@ import optuna
 from pathlib import Path
 from optuna.pruners import NopPruner
 from tests.tuning.test_studies import new, take, finish
-from pipeline.tuning import studies
+from pipeline.tuning import storages
 optuna.logging.set_verbosity(optuna.logging.WARNING)
-storage = studies.open_storage(sys.argv[1] or None, Path(sys.argv[2]))
+storage = storages.open_storage(sys.argv[1] or None, Path(sys.argv[2]))
 study = new(storage)
 while (trial := take(storage, study, 12)) is not None:
     time.sleep(0.05)
@@ -255,7 +256,7 @@ def check_shared(storage: Storage) -> None:
 @pytest.mark.slow
 def test_workers_that_start_at_once_on_nothing_share_one_study(tmp_path: Path) -> None:
     workers("", tmp_path, 3)
-    check_shared(studies.open_storage(None, tmp_path))
+    check_shared(storages.open_storage(None, tmp_path))
 
 
 @pytest.fixture(scope="module")
@@ -301,16 +302,16 @@ def postgresql() -> Iterator[str]:
 @pytest.mark.slow
 def test_workers_share_a_database_that_is_empty_when_they_start(postgresql: str, tmp_path: Path) -> None:
     workers(postgresql, tmp_path, 3)
-    with closing(studies.open_storage(postgresql, tmp_path)) as storage:
+    with closing(storages.open_storage(postgresql, tmp_path)) as storage:
         check_shared(storage)
 
 
 @pytest.mark.slow
 def test_a_trial_whose_machine_fell_silent_is_tried_again(
         postgresql: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(studies, "HEARTBEAT_SECONDS", 1)
-    monkeypatch.setattr(studies, "GRACE_SECONDS", 2)
-    with closing(studies.open_storage(postgresql, tmp_path)) as storage:
+    monkeypatch.setattr(storages, "HEARTBEAT_SECONDS", 1)
+    monkeypatch.setattr(storages, "GRACE_SECONDS", 2)
+    with closing(storages.open_storage(postgresql, tmp_path)) as storage:
         study = new(storage, "silent")
         silent, alive = take(storage, study), take(storage, study)
         assert silent is not None and alive is not None
@@ -327,5 +328,5 @@ def test_a_trial_whose_machine_fell_silent_is_tried_again(
 @pytest.mark.slow
 def test_a_wrong_password_is_not_printed(postgresql: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not answer.*authentication failed") as error:
-        studies.open_storage(postgresql.replace("s3cret", "wr0ng"), tmp_path)
+        storages.open_storage(postgresql.replace("s3cret", "wr0ng"), tmp_path)
     assert "wr0ng" not in str(error.value)

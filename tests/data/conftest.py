@@ -1,0 +1,49 @@
+"""For data sets that are downloaded: a server on this machine, and what `dvc repro fetch` has brought."""
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.data import images
+from tests.conftest import ROOT
+
+
+class Server:
+    """Serves the files of `folder` at `url` and remembers, in `asked`, the paths that were asked for."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder, self.url = folder, url
+        self.asked: list[str] = []
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """Serves tmp_path / "mirror"."""
+    folder = tmp_path / "mirror"
+    folder.mkdir()
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *words: object) -> None:
+            super().__init__(*words, directory=str(folder))  # type: ignore[arg-type]
+
+        def do_GET(self) -> None:
+            served.asked.append(self.path)
+            super().do_GET()
+
+        def log_message(self, *words: object) -> None: ...
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
+        served = Server(folder, f"http://127.0.0.1:{httpd.server_port}/")
+        threading.Thread(target=httpd.serve_forever, args=(0.02,), daemon=True).start()
+        yield served
+        httpd.shutdown()
+
+
+def fetched(name: str) -> images.Dataset:
+    """data/<name> of this project, or data/recipes/<name>; skips the test where both are absent."""
+    for folder in (ROOT / "data" / name, ROOT / "data" / "recipes" / name):
+        if folder.exists():
+            return images.load(folder)
+    pytest.skip(f"data/{name} is absent: `dvc repro recipes/dvc.yaml:fetch@{name}` fetches it")
