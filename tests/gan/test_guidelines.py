@@ -4,10 +4,11 @@ import torch
 from torch import nn
 
 from pipeline.data.images import Dataset
-from pipeline.gan import guidelines, literature, training
+from pipeline.gan import guidelines, literature, sampling, training
 from pipeline.gan.build import build
 from pipeline.gan.networks import Network
-from pipeline.sections import Run
+from pipeline.scores import frechet, probe
+from pipeline.sections import Run, Sampling
 from tests.conftest import FP32
 from tests.gan.test_literature import check_gradients
 
@@ -31,7 +32,7 @@ def parts(network: Network) -> tuple[list[type], list[type]]:
     "leaky_relu_G": (G_COUNT, D_COUNT), "sigmoid": (G_COUNT, D_COUNT), "nearest": (G_COUNT, D_COUNT),
     "normal_z": (G_COUNT, D_COUNT), "sgd": (G_COUNT, D_COUNT)}.items())
 def test_a_broken_guideline(name: str, counts: tuple[int, int], dataset: Dataset) -> None:
-    """Its parameter counts, a gradient for every weight, and a few steps of training with finite losses."""
+    """Its parameter counts, a gradient for every weight, a few steps of training, images and features to score."""
     network = literature.network("guidelines-28", violate=[name])
     G, D = build(network, 0.2, torch.Generator().manual_seed(0))
     assert (sum(p.numel() for p in G.parameters()), sum(p.numel() for p in D.parameters())) == counts
@@ -42,6 +43,15 @@ def test_a_broken_guideline(name: str, counts: tuple[int, int], dataset: Dataset
     list(training.train(state, dataset.train_images[:40], dataset.train_labels, 20, 40, 0, 20, FP32, 0))
     after = [p for net in (state.G, state.D) for p in net.parameters()]
     assert all(not torch.equal(a, b) for a, b in zip(before, after))
+
+    z = sampling.prior(network, 50, torch.Generator().manual_seed(1))
+    with sampling.evaluating(state.G, network, Sampling(batch_norm="recomputed", statistics_images=50), FP32) as G:
+        images = sampling.sample(G, network, z, FP32)
+    assert images.shape == (50, 1, 28, 28) and images.std() > 0
+    fakes, reals = (probe.features(state.D, network, (part,), FP32)[0] for part in (images, dataset.test_images))
+    assert fakes.shape == (50, 16 * (64 + 128))
+    assert frechet.distance(frechet.moments(torch.from_numpy(fakes[:, :200])),
+                            frechet.moments(torch.from_numpy(reals[:, :200]))) > 0
 
 
 def test_every_guideline_has_its_row_above() -> None:
