@@ -1,5 +1,6 @@
-"""For data sets that are downloaded: a server on this machine, and what `dvc repro fetch` has brought."""
+"""A server on this machine, what `dvc repro fetch` has brought, and archives of real pictures."""
 import http.server
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,15 @@ import pytest
 
 from pipeline.data import images
 from tests.conftest import ROOT
+
+ARCHIVES = Path(os.environ.get("DCGAN_TEST_ARCHIVES", ROOT.parent / "shared" / "data"))
+
+
+def archive(name: str) -> Path:
+    """A file of real pictures; skips the test where it is absent."""
+    if not (ARCHIVES / name).exists():
+        pytest.skip(f"{ARCHIVES / name} is absent: set DCGAN_TEST_ARCHIVES to a folder that has it")
+    return ARCHIVES / name
 
 
 class Server:

@@ -1,6 +1,5 @@
 """Near-duplicates: copies go, whatever their place; of other images almost none; measured with planted duplicates."""
 import io
-import os
 import zipfile
 from pathlib import Path
 
@@ -10,17 +9,14 @@ import torch
 from PIL import Image
 
 from pipeline.data import digits, duplicates
-from tests.conftest import ROOT
+from tests.data.conftest import archive
 
 
 def photographs(count: int) -> np.ndarray:
     """EuroSAT's tiles, uint8 (count, 3, 64, 64); skips the test where they are absent."""
-    archives = Path(os.environ.get("DCGAN_TEST_ARCHIVES", ROOT.parent / "shared" / "data"))
-    if not (archives / "eurosat64.zip").exists():
-        pytest.skip(f"{archives / 'eurosat64.zip'} is absent; DCGAN_TEST_ARCHIVES names the folder that has it")
-    with zipfile.ZipFile(archives / "eurosat64.zip") as archive:
-        names = [name for name in archive.namelist() if name.startswith("train/") and name.endswith(".jpg")]
-        return np.stack([picture(archive.read(name)) for name in names[:count]])
+    with zipfile.ZipFile(archive("eurosat64.zip")) as tiles:
+        names = [name for name in tiles.namelist() if name.startswith("train/") and name.endswith(".jpg")]
+        return np.stack([picture(tiles.read(name)) for name in names[:count]])
 
 
 def picture(content: bytes) -> np.ndarray:

@@ -23,9 +23,9 @@ from pipeline.data import decoding, digits, images, pictures
 from pipeline.errors import InputError
 from pipeline.sections import Pictures
 from tests.conftest import ROOT
+from tests.data.conftest import archive
 from tests.data.test_archives import KINDS, make
 
-ARCHIVES = Path(os.environ.get("DCGAN_TEST_ARCHIVES", ROOT.parent / "shared" / "data"))
 NOISE = np.random.default_rng(0).integers(0, 256, (8, 8, 4), np.uint8)
 RGB = NOISE[:, :, :3]
 WANTED = Pictures(size=8, channels=3, smallest=4, test=0.2, deduplicate=False)
@@ -393,12 +393,6 @@ def test_an_interrupted_run_leaves_no_processes_and_an_interrupt_no_files(tmp_pa
     if blow == signal.SIGINT:
         assert errors.count("KeyboardInterrupt") == 1
         assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
-
-
-def archive(name: str) -> Path:
-    if not (ARCHIVES / name).exists():
-        pytest.skip(f"{ARCHIVES / name} is absent: set DCGAN_TEST_ARCHIVES to a folder that has it")
-    return ARCHIVES / name
 
 
 @pytest.mark.slow
