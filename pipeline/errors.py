@@ -11,6 +11,10 @@ class DivergedError(Exception):
     """A training left the finite numbers; there is no score to report."""
 
 
+class ScoreError(ValueError):
+    """There is no such score of these images: too few of them, or features that are not finite. Never a number."""
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
     """" (did you mean 'x'?)" with the one of `known` that looks like `name`, or ''."""
     near = difflib.get_close_matches(name, list(known), n=1)
