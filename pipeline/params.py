@@ -14,7 +14,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from pipeline.errors import InputError, suggestion
-from pipeline.sections import Common, Design, Params, Range, Recipe, Recipes, Run, Search, Study, Train, values_of
+from pipeline.sections import (Common, Design, Params, Range, Recipe, Recipes, Run, Search, Study, Train, Transfer,
+                               values_of)
 
 PARAMS = Path("params.yaml")
 Kind = TypeVar("Kind")
@@ -56,10 +57,10 @@ def study(name: str) -> tuple[Study, str]:
                  evaluate=book.evaluate, train=train, runs={name: run}), name
 
 
-def place(name: str) -> str:
-    """Where the run or recipe that a stage is given as `name` stands, for messages."""
+def place(name: str, section: str = "") -> str:
+    """Where what a stage is given as `name` stands, for messages: a run, a recipe, or in another `section`."""
     folder, _, label = name.rpartition("/")
-    return f"{Path(folder) / PARAMS}: {'recipes' if folder else 'runs'}.{label}"
+    return f"{Path(folder) / PARAMS}: {section or ('recipes' if folder else 'runs')}.{label}"
 
 
 def recipe_of(name: str) -> Recipe:
@@ -67,6 +68,17 @@ def recipe_of(name: str) -> Recipe:
     path = Path(name).parent / PARAMS
     found: Recipe = _known(Path(name).name, _read(path, Recipes).recipes, f"{path}: recipes", "recipe")
     return found
+
+
+def transfer(name: str) -> tuple[Recipes, Transfer]:
+    """The file that `name`, like recipes/imagenet32-to-cifar10, is from, and its transfer of that name.
+
+    InputError with the nearest one.
+    """
+    folder, _, label = name.rpartition("/")
+    path = Path(folder) / PARAMS
+    book = _read(path, Recipes)
+    return book, _known(label, book.transfers, f"{path}: transfers", "transfer")
 
 
 def shared(name: str) -> Common:

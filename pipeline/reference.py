@@ -1,17 +1,25 @@
 """Stage reference: what every run is measured against, once per data set.
 
-A classifier of the training images, the moments of its features on all of them, and two controls: the distance that
-real test images have (the floor for a generator) and the linear probe on raw pixels. Images of one class have no
-probe, and their classifier tells how they were turned.
+A classifier of the training images, the moments of its features on all of them, and two controls: the scores that real
+test images have (what a generator could reach) and the linear probe on raw pixels. Images of one class have no probe,
+and their classifier tells how they were turned.
 """
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline import params, stage
 from pipeline.data import images
+from pipeline.data.images import Dataset
 from pipeline.errors import InputError
 from pipeline.gan import devices
-from pipeline.scores import classifier, frechet, probe
+from pipeline.scores import classifier, discriminator, extractors, frechet
 from pipeline.scores import reference as references
+from pipeline.scores import sampled
+from pipeline.scores.reference import Reference
+from pipeline.scores.sampled import Side
+from pipeline.sections import Evaluate
+
+PART = 1 << 16  # images whose features are in memory at a time
 
 
 def reference(name: str, data: Path, model: Path, report: Path) -> None:
@@ -31,25 +39,25 @@ def reference(name: str, data: Path, model: Path, report: Path) -> None:
     extractor, classes = ("classifier", dataset.classes) if labelled else ("turns", classifier.TURNS)
     net = classifier.fit(dataset.train_images, dataset.train_labels if labelled else None, classes, fit.epochs,
                          fit.batch, fit.lr, fit.seed, device)
-    moments = frechet.moments(classifier.features(net, dataset.train_images))
-    test_moments = frechet.moments(classifier.features(net, dataset.test_images))
+    moments = frechet.stream(classifier.features(net, dataset.train_images[i:i + PART]) for i in range(0, n, PART))
     asked = (dataset.test_images, dataset.test_labels) if labelled else classifier.with_turns(dataset.test_images)
-    scores = {
-        f"{extractor}_accuracy_test": classifier.accuracy(net, *asked),
-        f"fid_{extractor}_of_test_images": frechet.distance(test_moments, moments),
-        "test_images": len(dataset.test_images),
-    }
-    if labelled:
-        used = min(scoring.probe_images, n)
-        raw = probe.score(probe.pixels(dataset.train_images[:used]), dataset.train_labels[:used],
-                          probe.pixels(dataset.test_images), dataset.test_labels, dataset.classes,
-                          scoring.probe_validation, scoring.probe_C)
-        scores |= {"probe_accuracy_test_of_pixels": raw["accuracy_test"], "probe_C_of_pixels": raw["C"]}
+    scores = {f"{extractor}_accuracy_test": classifier.accuracy(net, *asked), "test_images": len(dataset.test_images)}
     references.save(model, net, moments, {"data": dataset.digest, "shape": dataset.shape,
                                           "classes": classes, "extractor": extractor})
+    scores |= of_test_images(references.load(model, dataset.digest), dataset, scoring)
+    if labelled:
+        scores |= discriminator.of_pixels(dataset, scoring)
     stage.write_scores(report / "metrics.json", scores)
-    print(f"reference: {extractor} {scores[f'{extractor}_accuracy_test']:.2%} on test images, "
-          f"whose own distance is {scores[f'fid_{extractor}_of_test_images']:.3f}")
+    print("reference: " + ", ".join(f"{key} {value:.4g}" for key, value in scores.items()))
+
+
+def of_test_images(judge: Reference, dataset: Dataset, scoring: Evaluate) -> dict[str, float]:
+    """What real test images score, as many as there are samples in a set if there are so many: a generator's goal."""
+    tested = dataset.test_images[:scoring.fid_images]
+    first = dataset.train_images[:scoring.fid_images]
+    real = replace(extractors.real(judge, first, dataset.digest, extractors.KEPT), moments=judge.moments)
+    scores, _ = sampled.of(Side(judge, real, len(tested)), tested, scoring.neighbours, scoring.seed)
+    return {f"{name}_of_test_images": value for name, value in scores.items()}
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@ import itertools
 import json
 import math
 import os
+import re
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,13 @@ import jinja2
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pipeline import files, params, stage
+from pipeline import files, params, rounding, stage
 from pipeline.figures import COLOURS, save
+from pipeline.meanings import SAMPLES, Meaning
 from pipeline.scores import frechet
-from pipeline.sections import Run
+from pipeline.sections import Params, Run
+
+FEW = re.compile(r"probe_accuracy_\d+_labels")
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,11 @@ class Result:
     scores: dict[str, Any]
     losses: pd.DataFrame
     fid: pd.DataFrame
+    classes: pd.DataFrame
+
+    def stated(self, name: str, percent: bool = False) -> str:
+        """A score over sets of samples, with the digits that its deviation leaves."""
+        return rounding.stated(self.scores[name], self.scores.get(f"{name}_std", 0.0), percent)
 
     @property
     def swing(self) -> float:
@@ -42,10 +52,13 @@ def report(reference: Path, training: Path, evaluation: Path, page: Path, pictur
     controls = json.loads((reference / "metrics.json").read_text())
     results = [read(name, run, training / name, evaluation / name) for name, run in section.runs.items()]
     fid_name = frechet.name(section.evaluate.fid_images)
+    few = next(key for key in results[0].scores if FEW.fullmatch(key))
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent), trim_blocks=True,
                                      lstrip_blocks=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     text = environment.get_template("report.md.j2").render(
-        section=section, controls=controls, results=results, fid_name=fid_name,
+        section=section, controls=controls, results=results, fid_name=fid_name, stated=rounding.stated,
+        table=[row for meaning in SAMPLES if (row := compared(meaning, section, results, controls))],
+        few=few, accuracy=partial(accuracy, images=controls["test_images"]), floor=f"{fid_name}_of_test_images",
         best=min(results, key=lambda result: result.scores[fid_name]),
         changes=[change(before, after, fid_name, controls["test_images"])
                  for before, after in zip(results, results[1:])],
@@ -53,13 +66,34 @@ def report(reference: Path, training: Path, evaluation: Path, page: Path, pictur
     with files.replacing(pictures) as temporary:
         draw_losses(results, temporary / "losses.png")
         draw_fid(results, temporary / "fid.png")
+        draw_classes(results, temporary / "classes.png")
     files.write(page, text.encode())
 
 
 def read(name: str, run: Run, training: Path, evaluation: Path) -> Result:
     """The result of the run `name` from its two folders."""
     return Result(name, run, json.loads((evaluation / "metrics.json").read_text()),
-                  pd.read_csv(training / "losses.csv"), pd.read_csv(training / "fid.csv"))
+                  pd.read_csv(training / "losses.csv"), pd.read_csv(training / "fid.csv"),
+                  pd.read_csv(evaluation / "classes.csv", dtype={"class": str}))
+
+
+def compared(meaning: Meaning, section: Params, results: list[Result], controls: dict[str, Any]) -> dict[str, Any]:
+    """A row of the table of scores: its name, every run's value, and that of real test images if they have one; or
+    nothing, when it was not computed.
+    """
+    evaluate = section.evaluate
+    samples = {"inception": evaluate.inception.images, "pixels": evaluate.memorisation_images}
+    name = meaning.name(samples.get(meaning.extractor, evaluate.fid_images))
+    if name not in results[0].scores:
+        return {}
+    real = controls.get(f"{name}_of_test_images")
+    return {"meaning": meaning, "name": name, "values": [result.stated(name, meaning.percent) for result in results],
+            "real": "" if real is None else rounding.stated(real, percent=meaning.percent)}
+
+
+def accuracy(value: float, images: int) -> str:
+    """An accuracy on so many test images, with its standard error."""
+    return rounding.stated(value, math.sqrt(value * (1 - value) / images), percent=True)
 
 
 def change(before: Result, after: Result, fid_name: str, test_images: int) -> dict[str, Any]:
@@ -105,6 +139,22 @@ def draw_fid(results: list[Result], path: Path) -> None:
     axis.set(yscale="log", xlabel="images seen, thousands", ylabel="Fréchet distance, classifier features")
     axis.yaxis.set_major_formatter("{x:.0f}")
     axis.yaxis.set_minor_formatter("{x:.0f}")
+    figure.legend(loc="outside right center", frameon=False)
+    save(figure, path)
+
+
+def draw_classes(results: list[Result], path: Path) -> None:
+    """How often each run makes every class, beside how often it is there."""
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    axis = figure.subplots()
+    names = results[0].classes["class"]
+    width = 0.8 / (len(results) + 1)
+    axis.bar(range(len(names)), 100 * results[0].classes["real"], width, color="lightgrey", label="training images")
+    for place, (result, colour) in enumerate(zip(results, itertools.cycle(COLOURS)), 1):
+        axis.bar([i + place * width for i in range(len(names))], 100 * result.classes["generated"], width,
+                 color=colour, label=result.name)
+    axis.set(xlabel="class, as the classifier sees it", ylabel="share, %",
+             xticks=[i + width * len(results) / 2 for i in range(len(names))], xticklabels=names)
     figure.legend(loc="outside right center", frameon=False)
     save(figure, path)
 

@@ -104,13 +104,41 @@ class Sampling(Section):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Inception(Section):
+    """Scores in the features of Inception-v3: of `images` generated against `real_images` training images; 0 is none.
+
+    `weights` is the file of its weights; without one it is looked for in PyTorch's cache, and downloaded.
+    """
+    images: Annotated[int, Field(ge=0)]
+    real_images: Annotated[int, Field(ge=2)]
+    resize: Literal["tf1", "half-pixel"]
+    weights: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evaluate(Section):
-    """Scores of a finished run. The probe sees `probe_images`, whose last share `probe_validation` chooses its C."""
+    """Scores of a finished run.
+
+    Of samples: `seeds` sets of `fid_images`, drawn from `seed` on, with `neighbours` for precision, recall, density
+    and coverage, and nearest training images of the first `memorisation_images`. Of a conditional generator also
+    classifiers fitted on so many `generated_labels`. Of D: a probe that sees `probe_images` (none means all), whose
+    last share `probe_validation` chooses its C, and one of `labels_per_class`, averaged over `resamples`. As a control
+    D's architecture learns from the same labels, with `supervised_updates` of Adam and `supervised_lr`.
+    """
     seed: Seed
+    seeds: Count
     fid_images: Annotated[int, Field(ge=2)]
-    probe_images: Annotated[int, Field(ge=100)]
+    neighbours: Count
+    memorisation_images: Count
+    generated_labels: list[Count]
+    probe_images: Annotated[int, Field(ge=100)] | None
     probe_validation: Annotated[float, Field(ge=0.05, le=0.5)]
     probe_C: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
+    labels_per_class: Count
+    resamples: Annotated[int, Field(ge=2)]
+    supervised_updates: Count
+    supervised_lr: Rate
+    inception: Inception
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +211,13 @@ class Recipe(Run, Design):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Transfer(Section):
+    """The D of a `recipe`, probed on another data set, `data`."""
+    recipe: Name
+    data: Name
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipes(Section):
     """recipes/params.yaml: trainings that share what does not decide about them."""
     hardware: Hardware
@@ -190,5 +225,6 @@ class Recipes(Section):
     reference: Reference
     train: Watch
     recipes: Annotated[dict[Name, Recipe], Field(min_length=1)]
+    transfers: dict[Name, Transfer]
     sampling: Sampling
     evaluate: Evaluate

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import files
-from pipeline.errors import DivergedError, InputError
+from pipeline.errors import DivergedError, InputError, ScoreError
 
 
 def main(stage: Callable[..., None]) -> None:
@@ -24,7 +24,7 @@ def main(stage: Callable[..., None]) -> None:
     before = sources()
     try:
         stage(**words)
-    except (InputError, DivergedError, OSError) as error:
+    except (InputError, DivergedError, ScoreError, OSError) as error:
         sys.exit(f"{name}: {error}")
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)

@@ -18,7 +18,9 @@ SMALL = {
     "data.name": "digits", "reference.epochs": 3, "reference.batch": 50, "train.epochs": 2, "train.fid_every": 1000,
     "train.fid_images": 200, "train.grid": 4, "train.report_images": 300, "sampling.statistics_images": 200,
     "evaluate.fid_images": 400, "evaluate.probe_images": 600, "evaluate.probe_validation": 0.3,
-    "evaluate.probe_C": [0.01, 0.1], "search.images": 400, "search.fid_every": 200, "search.validation": 300,
+    "evaluate.probe_C": [0.01, 0.1], "evaluate.seeds": 2, "evaluate.memorisation_images": 100,
+    "evaluate.generated_labels": [200], "evaluate.labels_per_class": 20, "evaluate.resamples": 4,
+    "evaluate.supervised_updates": 20, "search.images": 400, "search.fid_every": 200, "search.validation": 300,
     "search.probe_images": 300, "search.n_trials": 5, "search.candidates": 1, "search.seeds": 1}
 
 

@@ -54,7 +54,7 @@ BETA1 = "{low: 0.0, high: 0.95, log: false}"
     ("  device: auto", "  device: gpu", "hardware.device = 'gpu': expected 'auto', 'cuda', 'mps' or 'cpu'"),
     ("  name: mnist", "  name: minst", "data.name = 'minst': expected 'mnist', 'fashion_mnist', "),
     ("  test1:", "  ../test1:", "runs.../test1"),
-    ("  probe_C: [0.01, 0.1, 1.0]", "  probe_C: []", "evaluate.probe_C = []: expected"),
+    ("  probe_C: [0.0001, 0.001, 0.01, 0.1, 1.0]", "  probe_C: []", "evaluate.probe_C = []: expected"),
     ("data:", "data: [", "line"),
     ("data:", "data:\x07", "not YAML"),
     ("lr: 0.0001", "lr: 2026-01-01", "runs.test1.lr = '2026-01-01': expected a valid number"),

@@ -90,9 +90,9 @@ def test_pictures_without_classes_are_trained_on_and_scored(book: Path, tmp_path
         result = stage(*command)
         assert result.returncode == 0, result.stderr
     controls, scores = (json.loads((tmp_path / f"reports/{key}/metrics.json").read_text()) for key in "re")
-    assert set(controls) == {"turns_accuracy_test", "fid_turns_of_test_images", "test_images"}
+    assert not any("classifier" in key or "probe" in key or "class" in key for key in controls | scores)
     assert controls["test_images"] == 60 and controls["turns_accuracy_test"] > 0.4
-    assert scores["fid_turns_400"] > controls["fid_turns_of_test_images"] and "probe_accuracy_test" not in scores
+    assert scores["fid_turns_400"] > controls["fid_turns_60_of_test_images"]
     assert (tmp_path / "reports/t/fid.csv").read_text().startswith("images_seen,fid_turns_200")
 
     conditional = recipes.write("paper-mnist", 0.25, 1, None, "faces")

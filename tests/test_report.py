@@ -13,15 +13,24 @@ from pipeline.report import Result
 from pipeline.sections import Run
 from tests.conftest import Params
 
-CONTROLS = {"classifier_accuracy_test": 0.9931, "fid_classifier_of_test_images": 0.95, "test_images": 10_000,
-            "probe_accuracy_test_of_pixels": 0.9177, "probe_C_of_pixels": 0.01}
+CONTROLS = {"classifier_accuracy_test": 0.9931, "fid_classifier_10k_of_test_images": 0.95, "test_images": 10_000,
+            "precision_classifier_10k_of_test_images": 0.71, "probe_accuracy_test_of_pixels": 0.9177,
+            "probe_C_of_pixels": 0.01, "probe_accuracy_1000_labels_of_pixels": 0.8234,
+            "probe_accuracy_1000_labels_interval_of_pixels": 0.0161}
+SCORES = {"fid_classifier_10k_std": 0.42, "precision_classifier_10k": 0.61237, "precision_classifier_10k_std": 0.0031,
+          "near_copies_pixels_2k": 0.02, "near_copies_pixels_2k_std": 0.0, "probe_accuracy_test": 0.97,
+          "probe_accuracy_test_of_untrained_D": 0.96, "probe_accuracy_1000_labels": 0.9,
+          "probe_accuracy_1000_labels_interval": 0.0123, "probe_accuracy_1000_labels_of_untrained_D": 0.89,
+          "probe_accuracy_1000_labels_interval_of_untrained_D": 0.02, "accuracy_test_of_supervised_CNN": 0.95,
+          "accuracy_1000_labels_of_supervised_CNN": 0.85, "images_seen": 200, "probe_images": 600, "seeds": 2,
+          "neighbours": 5, "real_images": 10_000}
 
 
 def result(fid: float, probe: float, curve: list[float], **run: Any) -> Result:
     parameters = Run(**({"batch": 100, "lr": 2e-4, "beta1": 0.5, "leak": 0.2} | run))
     scores = {"fid_classifier_10k": fid, "probe_accuracy_test": probe}
     return Result("a", parameters, scores, pd.DataFrame(),
-                  pd.DataFrame({"images_seen": range(len(curve)), "fid_classifier_5k": curve}))
+                  pd.DataFrame({"images_seen": range(len(curve)), "fid_classifier_5k": curve}), pd.DataFrame())
 
 
 def change(before: Result, after: Result) -> dict[str, Any]:
@@ -70,10 +79,11 @@ def study(tmp_path: Path, params: Params) -> Path:
             training / "losses.csv", index=False)
         pd.DataFrame({"images_seen": [100, 200], "fid_classifier_5k": [200, 150 / i]}).to_csv(
             training / "fid.csv", index=False)
-        scores = {"fid_classifier_10k": 120.5 / i, "probe_accuracy_test": 0.97, "images_seen": 200,
-                  "probe_accuracy_test_of_untrained_D": 0.96, "probe_images": 600}
+        scores = {"fid_classifier_10k": 120.5 / i} | SCORES
         (evaluation / "metrics.json").write_text(json.dumps(scores))
-        (evaluation / "samples.png").write_bytes(b"")
+        pd.DataFrame({"class": [0, 1], "real": [0.5, 0.5], "generated": [1.0, 0.0]}).to_csv(evaluation / "classes.csv")
+        for picture in ("samples", "closest"):
+            (evaluation / f"{picture}.png").write_bytes(b"")
     (reports / "reference").mkdir()
     (reports / "reference" / "metrics.json").write_text(json.dumps(CONTROLS))
     return reports
@@ -86,14 +96,19 @@ def write(study: Path, page: str = "report.md", pictures: str = "report") -> byt
 
 def test_the_page_holds_the_figures_and_every_picture_it_names(study: Path) -> None:
     page = write(study).decode()
-    assert "**test4** has the smallest Fréchet distance, 30.12, after 200 images" in page
-    assert "| test2 | 100 | 0.0002 | 0.9 | 0.3 | 60.25 | 97.00 % | 96.00 % |" in page
+    assert "**test4** has the smallest Fréchet distance, 30.1 ± 0.4, after 200 images;\n10,000 real test" in page
+    assert "| test2 | 100 | 0.0002 | 0.9 | 0.3 | 60.2 ± 0.4 | 97.00 ± 0.17 % | 96.00 ± 0.20 % |" in page
+    assert "| `precision_classifier_10k` ↑ | 61.2 ± 0.3 % | 61.2 ± 0.3 % | 61.2 ± 0.3 % | 61.2 ± 0.3 % | 71 % |" in page
+    assert "| D of test1 | 97.00 ± 0.17 % | 90.0 ± 1.2 % |" in page
     assert "batch 256 → 100, lr 0.0001 → 0.0002" in page and "one seed" in page
     assert "{{" not in page and "nan" not in page
     pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", page)
-    assert len(pictures) == 6 and all((study / picture).exists() for picture in pictures)
+    assert len(pictures) == 11 and all((study / picture).exists() for picture in pictures)
 
 
 def test_the_same_files_give_the_same_page_and_pictures(study: Path) -> None:
-    first = write(study), [(study / "report" / name).read_bytes() for name in ("fid.png", "losses.png")]
-    assert (write(study), [(study / "report" / name).read_bytes() for name in ("fid.png", "losses.png")]) == first
+    def written() -> list[bytes]:
+        return [write(study), *(path.read_bytes() for path in sorted((study / "report").iterdir()))]
+
+    first = written()
+    assert len(first) == 4 and written() == first

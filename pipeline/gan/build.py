@@ -1,4 +1,5 @@
 """The builder: descriptions of networks -> modules, with the weights that training starts from."""
+from dataclasses import replace
 from math import ceil, prod
 
 import torch
@@ -31,6 +32,18 @@ def build(network: Network, leak: float, generator: torch.Generator) -> tuple[St
     G = _stack("generator", network.generator, (network.z_dim,), network.image, network, leak, generator)
     D = _stack("discriminator", network.discriminator, network.image, (1,), network, leak, generator)
     return G, D
+
+
+def classifier(network: Network, classes: int, leak: float, generator: torch.Generator) -> Stack:
+    """D's layers with a logit for each class in place of one: (n, *image) -> (n, classes)."""
+    layers = list(network.discriminator)
+    last = max(i for i, layer in enumerate(layers) if isinstance(layer, Dense | Conv))
+    match layers[last]:
+        case Dense() as dense:
+            layers[last] = replace(dense, units=classes)
+        case Conv() as conv:
+            layers[last] = replace(conv, channels=classes)
+    return _stack("classifier", tuple(layers), network.image, (classes,), network, leak, generator)
 
 
 def _stack(name: str, description: Layers, shape: Shape, wanted: Shape, network: Network, leak: float,

@@ -90,16 +90,20 @@ def fit(images: np.ndarray, labels: np.ndarray | None, classes: int, epochs: int
 
 
 @torch.no_grad()
+def outputs(classifier: Classifier, images: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Features float32 (n, 128) and logits (n, classes) of uint8 images (n, c, h, w)."""
+    features = torch.cat([classifier.features(part) for part in batches(images)])
+    return features, classifier.logits(features)
+
+
 def features(classifier: Classifier, images: np.ndarray) -> Tensor:
     """float32 (n, 128) of uint8 images (n, c, h, w)."""
-    return torch.cat([classifier.features(part) for part in batches(images)])
+    return outputs(classifier, images)[0]
 
 
-@torch.no_grad()
 def accuracy(classifier: Classifier, images: np.ndarray, labels: np.ndarray) -> float:
     """Share of uint8 images (n, c, h, w) whose largest logit is that of their label."""
-    predicted = torch.cat([classifier(part).argmax(1) for part in batches(images)])
-    return (predicted.numpy() == labels).mean().item()
+    return (outputs(classifier, images)[1].argmax(1).numpy() == labels).mean().item()
 
 
 def batches(images: np.ndarray, low: float = -1.0, size: int = BATCH) -> Iterator[Tensor]:

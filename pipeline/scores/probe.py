@@ -1,15 +1,16 @@
 """Linear probe: how well a linear SVM tells the classes apart on a discriminator's features.
 
-Radford, Metz & Chintala 2016, arXiv 1511.06434, sec. 5.1: the outputs of all convolution layers, each max-pooled to a
-4x4 grid, flattened and concatenated; then a regularised linear L2-SVM. Features are not standardised, as in the
-authors' code. The number means nothing without its controls: the same on raw pixels and on an untrained D.
+Radford, Metz & Chintala 2016, arXiv 1511.06434, sec. 5.1 and 5.2; svhn/svhn_semisup_analysis.py: the outputs of all
+convolution layers, each max-pooled to a 4x4 grid, flattened and concatenated; then a regularised linear L2-SVM.
+Features are not standardised, as in the authors' code. The number means nothing without its controls: the same on raw
+pixels, on an untrained D, and what D's architecture learns from the labels themselves (`supervised.py`).
 """
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
-from scipy.linalg import cholesky, lapack
-from scipy.optimize import minimize
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -19,32 +20,64 @@ from pipeline.gan.devices import Device
 from pipeline.gan.layers import Labels
 from pipeline.gan.networks import Network
 from pipeline.gan.sampling import averaging
+from pipeline.scores import svm
 from pipeline.scores.classifier import BATCH, batches
 
 STATISTICS_IMAGES, STATISTICS_BATCH = 12_800, 128
-TOLERANCE = 3e-5  # relative fall of the objective below which the fit ends
+IN_MEMORY = 1 << 30  # bytes of features; more are kept in a file without a name, which the system forgets with us
+
+
+def inputs(images: np.ndarray, network: Network, device: Device, size: int) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """What a D is asked, at most `size` of the uint8 images at a time: a conditional one with labels that are all 0."""
+    for part in batches(images, network.low, size):
+        y = torch.zeros(len(part), network.classes, device=device.device) if network.classes else None
+        yield part.to(device.device), y
+
+
+@contextmanager
+def settled(D: Stack, network: Network, images: np.ndarray, device: Device) -> Iterator[None]:
+    """D in eval mode; afterwards it is what it was.
+
+    Its batch norms have the averages of their statistics over mini-batches of `images`, training images, as in the
+    authors' code.
+    """
+    def feed() -> None:
+        whole = max(min(len(images), STATISTICS_IMAGES) // STATISTICS_BATCH, 1) * STATISTICS_BATCH
+        with torch.no_grad(), device.autocast():
+            for x, y in inputs(images[:whole], network, device, STATISTICS_BATCH):
+                D(x, y)
+
+    with averaging(D, feed):
+        yield
 
 
 @torch.no_grad()
 def features(D: Stack, network: Network, images: tuple[np.ndarray, ...], device: Device) -> list[np.ndarray]:
     """float32 (n, 16 * channels of all convolutions) of each array of uint8 images, taken after every activation.
 
-    Batch norms have the averages of their statistics over mini-batches of the first array, which is that of training
-    images, as in the authors' code; D stays as it is. A conditional D is told no class: its labels are all zero.
+    The first array is that of training images, which batch norm's statistics are from.
     """
-    def pooled(array: np.ndarray, size: int) -> Iterator[Tensor]:
-        with device.autocast():
-            for part in batches(array, network.low, size):
-                y = torch.zeros(len(part), network.classes, device=device.device) if network.classes else None
-                yield torch.cat(_pooled(D, part.to(device.device), y), dim=1).float().cpu()
+    found = []
+    with settled(D, network, images[0], device), device.autocast():
+        for array in images:
+            kept, begin = np.empty((0, 0), np.float32), 0
+            for x, y in inputs(array, network, device, BATCH):
+                part = torch.cat(_pooled(D, x, y), dim=1).float().cpu().numpy()
+                if not begin:
+                    kept = _room(len(array), part.shape[1])
+                kept[begin:begin + len(part)] = part
+                begin += len(part)
+            found.append(kept)
+    return found
 
-    def feed() -> None:
-        whole = max(min(len(images[0]), STATISTICS_IMAGES) // STATISTICS_BATCH, 1) * STATISTICS_BATCH
-        for _ in pooled(images[0][:whole], STATISTICS_BATCH):
-            pass
 
-    with averaging(D, feed):
-        return [torch.cat(list(pooled(array, BATCH))).numpy() for array in images]
+def _room(n: int, d: int) -> np.ndarray:
+    """A float32 array (n, d) to be filled."""
+    if 4 * n * d <= IN_MEMORY:
+        return np.empty((n, d), np.float32)
+    # Here, because the system's folder for temporary files may be in memory.
+    with tempfile.TemporaryFile(dir=".") as file:
+        return np.memmap(file, np.float32, "w+", shape=(n, d))
 
 
 def _pooled(D: Stack, x: Tensor, y: Tensor | None) -> list[Tensor]:
@@ -63,66 +96,80 @@ def pixels(images: np.ndarray) -> np.ndarray:
 
 def score(train: np.ndarray, train_labels: np.ndarray, test: np.ndarray, test_labels: np.ndarray, classes: int,
           validation: float, grid: Sequence[float]) -> dict[str, float]:
-    """The probe's accuracy on `test` and the C behind it.
+    """`accuracy_test` of a probe that sees all training features, and its `C`.
 
-    C is chosen on the last share `validation` of the training features, fitted on the others; then the SVM is fitted
-    on all of them. Features (n, d) float32, labels (n,). InputError when the others lack a class.
+    C is chosen on the last share `validation` of them, fitted on the others; then the SVM is fitted on all. Features
+    (n, d) float32, labels (n,). InputError when the others lack a class.
     """
-    kept = len(train) - round(validation * len(train))
-    x, held_out, y, held_out_labels = train[:kept], train[kept:], train_labels[:kept], train_labels[kept:]
-    if absent := sorted(set(range(classes)) - set(y.tolist())):
-        raise InputError(f"no image of class {absent[0]} among the {len(y)} that the probe is fitted on: raise "
-                         "evaluate.probe_images or, where these are all images, leave the class out")
-    weights, accuracies = [np.zeros((x.shape[1] + 1, classes), np.float32)], []
-    gram = _gram(x)
+    kept = _kept(train_labels, classes, 1, validation)
+    weights: dict[float, np.ndarray] = {}
+
+    def on_validation(C: float) -> float:
+        nearest = weights[max(weights)] if weights else None
+        weights[C] = svm.fit(train[:kept], train_labels[:kept], classes, C, nearest)
+        return svm.accuracy(weights[C], train[kept:], train_labels[kept:])
+
+    C = choose(grid, on_validation, len(train) - kept)
+    return {"accuracy_test": svm.accuracy(svm.fit(train, train_labels, classes, C, weights[C]), test, test_labels),
+            "C": C}
+
+
+def few_labels(train: np.ndarray, train_labels: np.ndarray, test: np.ndarray, test_labels: np.ndarray, classes: int,
+               validation: float, grid: Sequence[float], per_class: int, resamples: int, seed: int) -> dict[str, float]:
+    """`accuracy_test` of probes that see `per_class` labels of each class, `interval` and `C`: sec. 5.2, on SVHN.
+
+    Means over `resamples` draws from the training features that are not kept for validation; 1.96 standard deviations
+    of one draw are the interval, as the authors report it. C has the best mean on validation over a tenth as many
+    draws. InputError when a class has fewer.
+    """
+    kept = _kept(train_labels, classes, per_class, validation)
+
+    def fitted(C: float, draw: int) -> np.ndarray:
+        chosen = drawn(train_labels, classes, validation, per_class, seed, draw)
+        return svm.fit(train[chosen], train_labels[chosen], classes, C)
+
+    def on_validation(C: float) -> float:
+        return float(np.mean([svm.accuracy(fitted(C, draw), train[kept:], train_labels[kept:])
+                              for draw in range(max(resamples // 10, 2))]))
+
+    C = choose(grid, on_validation, len(train) - kept)
+    accuracies = [svm.accuracy(fitted(C, draw), test, test_labels) for draw in range(resamples)]
+    return {"accuracy_test": float(np.mean(accuracies)), "interval": 1.96 * float(np.std(accuracies, ddof=1)), "C": C}
+
+
+def drawn(labels: np.ndarray, classes: int, validation: float, per_class: int, seed: int, draw: int) -> np.ndarray:
+    """Ascending indices of `per_class` examples of each class among those that are not for validation, at random.
+
+    InputError when a class has fewer.
+    """
+    there = labels[:_kept(labels, classes, per_class, validation)]
+    rng = np.random.default_rng([seed, draw])
+    return np.sort(np.concatenate([rng.choice(np.flatnonzero(there == label), per_class, replace=False)
+                                   for label in range(classes)]))
+
+
+def choose(grid: Sequence[float], accuracy: Callable[[float], float], images: int) -> float:
+    """The C of `grid` with the best `accuracy` on so many validation `images`, the smallest of equals.
+
+    From the smallest on, until accuracy is below the best by two standard errors: beyond, where the examples can be
+    separated, a fit takes longer and longer.
+    """
+    best, chosen = -1.0, min(grid)
     for C in sorted(grid):
-        weights.append(fit(x, y, classes, C, weights[-1], gram))
-        accuracies.append(accuracy(weights[-1], held_out, held_out_labels))
-    best = int(np.argmax(accuracies))
-    C = sorted(grid)[best]
-    w = fit(train, train_labels, classes, C, weights[best + 1], gram)
-    return {"accuracy_test": accuracy(w, test, test_labels), "C": C}
+        found = accuracy(C)
+        if found > best:
+            best, chosen = found, C
+        elif best - found > 2 * (best * (1 - best) / images) ** 0.5:
+            break
+    return chosen
 
 
-def fit(x: np.ndarray, labels: np.ndarray, classes: int, C: float, start: np.ndarray | None = None,
-        gram: np.ndarray | None = None) -> np.ndarray:
-    """Weights (d + 1, classes) of one-against-rest L2-SVMs on features x (n, d); the last row is the bias.
-
-    Each column minimises |w|^2 / 2 + C * sum(max(0, 1 - y * (x w + b))^2), bias included: liblinear's default problem
-    (Fan et al. 2008). L-BFGS for all classes at once, in coordinates where the Hessian is near the identity, as raw
-    features are so unevenly scaled that it takes several times as many steps without. `start` and `gram` (of features
-    much like x) save steps; the solution does not depend on them.
-    """
-    x = _with_bias(x)
-    y = np.where(labels[:, None] == np.arange(classes), np.float32(1), np.float32(-1))
-    # A tenth to a third of the examples stay inside the margin; only they count in the Hessian.
-    hessian = np.eye(x.shape[1], dtype=np.float32) + np.float32(2 * C * 0.2) * (x.T @ x if gram is None else gram)
-    root = cholesky(hessian, check_finite=False)
-    scale, _ = lapack.strtri(root)
-    shape = (x.shape[1], classes)
-
-    def objective(v: np.ndarray) -> tuple[float, np.ndarray]:
-        w = scale @ v.reshape(shape).astype(np.float32)
-        margin = np.maximum(1 - y * (x @ w), 0)
-        value = np.square(w, dtype=np.float64).sum() / 2 + C * np.square(margin, dtype=np.float64).sum()
-        gradient = w - np.float32(2 * C) * (x.T @ (y * margin))
-        return value, (scale.T @ gradient).astype(np.float64).ravel()
-
-    options = {"maxiter": 500, "ftol": TOLERANCE, "gtol": 0, "maxcor": 20}
-    begin = np.zeros(shape) if start is None else root @ start
-    result = minimize(objective, begin.astype(np.float64).ravel(), jac=True, method="L-BFGS-B", options=options)
-    return scale @ result.x.reshape(shape).astype(np.float32)
-
-
-def _gram(x: np.ndarray) -> np.ndarray:
-    x = _with_bias(x)
-    return x.T @ x
-
-
-def accuracy(w: np.ndarray, x: np.ndarray, labels: np.ndarray) -> float:
-    """Share of features x (n, d) whose highest value under weights w (d + 1, classes) is that of their label."""
-    return ((_with_bias(x) @ w).argmax(1) == labels).mean().item()
-
-
-def _with_bias(x: np.ndarray) -> np.ndarray:
-    return np.concatenate([x, np.ones((len(x), 1), x.dtype)], axis=1)
+def _kept(labels: np.ndarray, classes: int, per_class: int, validation: float) -> int:
+    """How many of the first labels are not for validation; InputError when a class has less than `per_class` there."""
+    kept = len(labels) - round(validation * len(labels))
+    counts = np.bincount(labels[:kept], minlength=classes)
+    if counts.min() < per_class:
+        key = "probe_images" if per_class == 1 else "probe_images, lower evaluate.labels_per_class"
+        raise InputError(f"class {counts.argmin()} has {counts.min()} of the {kept} images that the probe is fitted "
+                         f"on, expected {per_class}: raise evaluate.{key}, or leave the class out")
+    return kept

@@ -9,6 +9,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as from_safetensors
 from safetensors.torch import save as to_safetensors
+from torch import Tensor
 
 from pipeline import files
 from pipeline.errors import InputError
@@ -26,9 +27,18 @@ class Reference:
     moments: Moments
     facts: dict[str, Any]
 
+    @property
+    def extractor(self) -> str:
+        """Whose features distances are measured in: classifier, or turns."""
+        return self.facts["extractor"]
+
     def name(self, count: int) -> str:
         """What the distance of `count` images is called."""
-        return frechet.name(count, self.facts["extractor"])
+        return frechet.name(count, self.extractor)
+
+    def __call__(self, images: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Features (n, 128) and logits (n, classes) of uint8 `images` (n, c, h, w)."""
+        return classifier.outputs(self.classifier, images)
 
     def fid(self, images: np.ndarray) -> float:
         """Fréchet distance of uint8 `images` (n, c, h, w) from the training images, in the classifier's features."""

@@ -9,17 +9,10 @@ import torch
 
 from pipeline.data.images import Dataset
 from pipeline.errors import InputError
-from pipeline.scores import classifier, frechet
+from pipeline.scores import classifier
 from pipeline.scores import reference as references
 from pipeline.scores.reference import Reference
 from tests.conftest import FP32, ROOT
-
-
-@pytest.fixture(scope="module")
-def reference(dataset: Dataset) -> Reference:
-    net = classifier.fit(dataset.train_images, dataset.train_labels, 10, 4, 50, 3e-3, 0, FP32)
-    moments = frechet.moments(classifier.features(net, dataset.train_images))
-    return Reference(net, moments, {"extractor": "classifier"})
 
 
 def test_the_classifier_reads_digits_it_has_not_seen(reference: Reference, dataset: Dataset) -> None:

@@ -1,0 +1,56 @@
+"""Memorisation: whether samples are nearer to training images than other real images are.
+
+Meehan, Chaudhuri & Dasgupta 2020, "A non-parametric test to detect data-copying in generative models", arXiv
+2004.05675, compare the same distances by a rank test; ours are reported as two numbers that can be read. A Fréchet
+distance cannot tell: copies of the training set have a perfect one.
+
+Distances are Euclidean, between pixels in 0..1. A smooth picture is near to everything, so that blurred samples have a
+ratio below 1 without being copies: look at the closest pairs.
+"""
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.errors import ScoreError
+from pipeline.scores import neighbours
+
+NEAR = 0.01  # the share of real test images that count as near copies
+PART = 10_000  # training images in memory
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """Of each image, the distance (n,) to its nearest training image, and which (n,) that is."""
+    distances: np.ndarray
+    indices: np.ndarray
+
+
+def nearest(images: np.ndarray, train: np.ndarray) -> Nearest:
+    """The training images uint8 (m, c, h, w), mapped into memory or not, that are nearest to `images` (n, c, h, w)."""
+    queries = flat(images)
+    best, which = np.full(len(images), np.inf), np.zeros(len(images), np.int64)
+    for begin in range(0, len(train), PART):
+        distances, indices = neighbours.nearest(queries, flat(train[begin:begin + PART]))
+        closer = distances[:, 0] < best
+        best[closer], which[closer] = distances[closer, 0], begin + indices[closer, 0]
+    return Nearest(best, which)
+
+
+def flat(images: np.ndarray) -> np.ndarray:
+    """uint8 (n, c, h, w) -> float32 (n, c * h * w) in 0..1."""
+    return images.reshape(len(images), -1).astype(np.float32) / 255
+
+
+def ratio(samples: np.ndarray, test: np.ndarray) -> float:
+    """Median distance of samples over that of real test images: 1 is as far from the training set as real images are.
+
+    Both are distances to the nearest training image. ScoreError when more than half of the test images are copies.
+    """
+    if np.median(test) == 0:
+        raise ScoreError("more than half of the test images are training images too: nothing to compare with")
+    return float(np.median(samples) / np.median(test))
+
+
+def near_copies(samples: np.ndarray, test: np.ndarray) -> float:
+    """Share of samples nearer to a training image than all but the nearest 1 % of test images are; 0.01 is honest."""
+    return float((samples <= np.quantile(test, NEAR, method="lower")).mean())

@@ -1,0 +1,89 @@
+"""The linear SVM: liblinear's problem and its solution, in any memory, from any start, for any shape."""
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.svm import LinearSVC
+
+from pipeline.data.images import Dataset
+from pipeline.errors import ScoreError
+from pipeline.scores import probe, svm
+
+
+@pytest.fixture(scope="module")
+def digits(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    return probe.pixels(dataset.train_images), dataset.train_labels
+
+
+def objective(w: np.ndarray, x: np.ndarray, labels: np.ndarray, C: float) -> float:
+    y = np.where(labels[:, None] == np.arange(w.shape[1]), 1.0, -1.0)
+    margin = np.maximum(1 - y * (x.astype(float) @ w[:-1] + w[-1]), 0)
+    return float((w.astype(float) ** 2).sum() / 2 + C * (margin ** 2).sum())
+
+
+def liblinear(x: np.ndarray, labels: np.ndarray, C: float) -> np.ndarray:
+    peer = LinearSVC(C=C, tol=1e-6, max_iter=20_000, dual=False).fit(x, labels)
+    return np.concatenate([peer.coef_.T, peer.intercept_[None]])
+
+
+@pytest.mark.parametrize("C", [1e-3, 0.1])
+def test_the_fit_solves_liblinears_problem(digits: tuple[np.ndarray, np.ndarray], dataset: Dataset, C: float) -> None:
+    """Its objective within a thousandth, and its accuracy within one of 360 images."""
+    x, y = digits
+    w, theirs = svm.fit(x, y, 10, C), liblinear(x, y, C)
+    assert objective(w, x, y, C) <= objective(theirs, x, y, C) * (1 + svm.TOLERANCE)
+    test = probe.pixels(dataset.test_images)
+    accuracies = [svm.accuracy(weights, test, dataset.test_labels) for weights in (w, theirs)]
+    assert accuracies[0] == pytest.approx(accuracies[1], abs=1.1 / 360)
+
+
+def test_two_points_have_the_solution_of_the_formula() -> None:
+    """x = ±1, y = ±1: 2 w = 4 C (1 - w) for the weight, the bias stays 0."""
+    w = svm.fit(np.array([[1.0], [-1.0]], np.float32), np.array([1, 0]), 2, 0.5)
+    slope = 4 * 0.5 / (1 + 4 * 0.5)
+    np.testing.assert_allclose(w, [[-slope, slope], [0, 0]], atol=1e-5)
+
+
+def test_a_larger_C_fits_the_examples_more_closely(digits: tuple[np.ndarray, np.ndarray]) -> None:
+    x, y = digits
+    weights = [svm.fit(x[:400], y[:400], 10, C) for C in (1e-5, 1e-3, 1e-1)]
+    fitted = [svm.accuracy(w, x[:400], y[:400]) for w in weights]
+    assert fitted == sorted(fitted) and fitted[0] < fitted[2] == 1
+
+
+def test_the_solution_does_not_depend_on_the_start(digits: tuple[np.ndarray, np.ndarray]) -> None:
+    x, y = digits
+    cold, warm = svm.fit(x, y, 10, 0.01), svm.fit(x, y, 10, 0.01, svm.fit(x[:900], y[:900], 10, 0.1))
+    assert objective(warm, x, y, 0.01) == pytest.approx(objective(cold, x, y, 0.01), rel=1e-3)
+    assert np.linalg.norm(warm - cold) < 0.05 * np.linalg.norm(cold)
+
+
+def test_blocks_and_mapped_memory_change_nothing(digits: tuple[np.ndarray, np.ndarray], tmp_path: Path,
+                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = digits
+    expected = svm.fit(x, y, 10, 0.01)
+    np.save(tmp_path / "x.npy", x)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    assert np.array_equal(svm.fit(mapped, y, 10, 0.01), expected)
+    monkeypatch.setattr(svm, "BLOCK", 100 * x.shape[1])
+    np.testing.assert_allclose(svm.fit(mapped, y, 10, 0.01), expected, atol=0.02 * np.abs(expected).max())
+    assert svm.accuracy(expected, mapped, y) == svm.accuracy(expected, x, y)
+
+
+def test_with_more_features_than_examples_it_is_the_same_problem(digits: tuple[np.ndarray, np.ndarray],
+                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also with examples that are there twice, whose Gram matrix is singular."""
+    x, y = np.tile(digits[0][:200], (2, 4)), np.tile(digits[1][:200], 2)
+    few = svm.fit(x, y, 10, 0.01)
+    monkeypatch.setattr(svm, "ROWS", 100)
+    many = svm.fit(x, y, 10, 0.01)
+    assert len(x) < x.shape[1] and objective(few, x, y, 0.01) == pytest.approx(objective(many, x, y, 0.01), rel=2e-3)
+    assert objective(few, x, y, 0.01) <= objective(liblinear(x, y, 0.01), x, y, 0.01) * 1.001
+
+
+@pytest.mark.parametrize("n", [300, 3000])
+def test_features_that_are_not_finite_are_refused(n: int) -> None:
+    x = np.random.default_rng(0).normal(size=(n, 400)).astype(np.float32)
+    x[n // 3, 5] = np.nan
+    with pytest.raises(ScoreError, match="finite features"), np.errstate(invalid="ignore"):
+        svm.fit(x, np.arange(n) % 3, 3, 0.1)
