@@ -3,6 +3,7 @@ import argparse
 import hashlib
 import inspect
 import json
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -44,7 +45,10 @@ def sources() -> dict[Path, str]:
 
 
 def write_scores(path: Path, scores: dict[str, Any]) -> None:
-    """Writes one dict of scores to a JSON file; ValueError when one is not finite."""
+    """Writes one dict of scores to a JSON file; ScoreError names one that is not finite."""
+    for name, value in scores.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ScoreError(f"{name} is {value}, which is no score")
     files.write(path, (json.dumps(scores, indent=2, allow_nan=False) + "\n").encode())
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import stage
-from pipeline.errors import DivergedError, InputError
+from pipeline.errors import DivergedError, InputError, ScoreError
 from tests.conftest import Params
 from tests.conftest import stage as run_stage
 
@@ -34,6 +34,7 @@ def test_a_place_that_cannot_be_written_is_one_line(params: Params) -> None:
 
 @pytest.mark.parametrize(("error", "status"), [
     (InputError("no such thing"), "test_stage: no such thing"), (DivergedError("nan"), "test_stage: nan"),
+    (ScoreError("too few"), "test_stage: too few"),
     (OSError(28, "No space left on device", "x"), "test_stage: [Errno 28] No space left on device: 'x'"),
     (KeyboardInterrupt(), 130)])
 def test_foreseen_errors_become_a_line_and_a_status(
@@ -75,7 +76,7 @@ def test_code_that_changes_under_a_running_stage_is_not_recorded(
 
 
 def test_scores_that_are_not_finite_are_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="nan"):
+    with pytest.raises(ScoreError, match="fid is nan"):
         stage.write_scores(tmp_path / "metrics.json", {"fid": float("nan")})
     assert not list(tmp_path.iterdir())
 

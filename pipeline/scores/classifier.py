@@ -107,7 +107,9 @@ def accuracy(classifier: Classifier, images: np.ndarray, labels: np.ndarray) -> 
 
 
 def batches(images: np.ndarray, low: float = -1.0, size: int = BATCH) -> Iterator[Tensor]:
-    """uint8 images in parts of at most `size`, in low..1, channels last."""
+    """uint8 images in parts of at most `size`, in low..1, channels last; ValueError for images of another type."""
+    if images.dtype != np.uint8:
+        raise ValueError(f"images are uint8, 0..255; found {images.dtype}")
     for i in range(0, len(images), size):
         part = torch.from_numpy(np.array(images[i:i + size]))
         yield to_float(part, low).contiguous(memory_format=torch.channels_last)

@@ -181,5 +181,5 @@ def _join(parts: list[Tensor]) -> Tensor:
 
 def _refusal(failures: list[str], digest: str) -> InputError:
     return InputError(
-        f"Inception's weights: {'; '.join(failures)}. Ways out: set inception.weights in params.yaml to a copy of "
-        f"{RELEASES[0]} (SHA-256 {digest}), or put that file into {Path(torch.hub.get_dir()) / 'checkpoints'}")
+        f"Inception's weights: {'; '.join(failures)}. Ways out: set evaluate.inception.weights in params.yaml to a "
+        f"copy of {RELEASES[0]} (SHA-256 {digest}), or put that file into {Path(torch.hub.get_dir()) / 'checkpoints'}")

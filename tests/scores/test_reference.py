@@ -76,3 +76,18 @@ def test_the_studys_classifier_reads_mnist() -> None:
     command = ["git", "show", "HEAD:reports/reference/metrics.json"]
     show = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
     assert json.loads(show.stdout)["classifier_accuracy_test"] >= 0.99
+
+
+def test_the_distance_depends_neither_on_batches_nor_on_order(reference: Reference, dataset: Dataset,
+                                                              monkeypatch: pytest.MonkeyPatch) -> None:
+    """float32 convolutions of other batches may differ in the last bit; sums in float64 add nothing to that."""
+    expected = reference.fid(dataset.test_images)
+    order = np.random.default_rng(0).permutation(len(dataset.test_images))
+    assert reference.fid(dataset.test_images[order]) == pytest.approx(expected, rel=1e-6)
+    monkeypatch.setattr(classifier, "BATCH", 7)
+    assert reference.fid(np.array(dataset.test_images)) == pytest.approx(expected, rel=1e-6)
+
+
+def test_images_of_another_type_are_refused(reference: Reference) -> None:
+    with pytest.raises(ValueError, match="images are uint8, 0..255; found float32"):
+        reference(np.zeros((2, 1, 28, 28), np.float32))

@@ -87,3 +87,16 @@ def test_features_that_are_not_finite_are_refused(n: int) -> None:
     x[n // 3, 5] = np.nan
     with pytest.raises(ScoreError, match="finite features"), np.errstate(invalid="ignore"):
         svm.fit(x, np.arange(n) % 3, 3, 0.1)
+
+
+def test_accuracy_is_LinearSVCs_within_a_tenth_of_a_point() -> None:
+    """On 20,000 examples of ten classes that overlap, with features as unevenly scaled as real ones."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(10, size=22_000)
+    x = rng.normal(0, 1, (10, 60))[labels] + rng.normal(0, 2, (len(labels), 60))
+    x = (np.maximum(x, 0) * np.exp(-4 * np.arange(60) / 60)).astype(np.float32)
+    train, test = slice(2_000), slice(2_000, None)
+    for C in (1e-3, 1e-1):
+        found = svm.accuracy(svm.fit(x[train], labels[train], 10, C), x[test], labels[test])
+        expected = LinearSVC(C=C, dual=False).fit(x[train], labels[train]).score(x[test], labels[test])
+        assert 0.5 < found < 0.95 and found == pytest.approx(expected, abs=1e-3)
