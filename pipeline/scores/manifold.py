@@ -55,16 +55,22 @@ def _inside(r: np.ndarray, f: np.ndarray, real_radii: np.ndarray, fake_radii: np
     inside, undecided = _bounded(a, b, radii)
     if sum(map(np.count_nonzero, undecided)) > FEW:
         inside, undecided = _bounded(to_frame(r, np.float64), to_frame(f, np.float64), radii)
-    i, j = np.nonzero(undecided[0])
+    i, j = _pairs(undecided[0])
     inside[0][i, j] = neighbours.squared(r, f, i, j) < real_radii[i]
-    i, j = np.nonzero(undecided[1])
+    i, j = _pairs(undecided[1])
     inside[1][i, j] = neighbours.squared(r, f, i, j) < fake_radii[j]
     return inside[0], inside[1]
 
 
+def _pairs(flags: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """np.nonzero of few flags in many, which is several times as fast on one axis."""
+    i, j = np.divmod(np.flatnonzero(flags), flags.shape[1])
+    return i, j
+
+
 def _bounded(a: Scaled, b: Scaled, radii: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """For the squared radii of both sides: pairs that may lie inside, and those of them of which it is not certain."""
-    bounds = neighbours.lower_bounds(a, b, slice(None), slice(None))
+    bounds = neighbours.lower_bounds(a, slice(None), b.other(slice(None)))
     width = 2.01 * a.error * (a.norms.max() + b.norms.max()) + 2.0 ** -99
     results = [_compare(bounds, limits, width) for limits in radii]
     return [inside for inside, _ in results], [undecided for _, undecided in results]

@@ -23,18 +23,23 @@ PAIR_NUMBERS = 1 << 17  # float64 numbers at a time, about a core's cache
 
 @dataclass
 class Scaled:
-    """A set (n, d) shifted and scaled, norms at most about 1, with squared norms (n,) in float64."""
+    """A set of n points, shifted and scaled so that norms are at most about 1.
+
+    `values` (n, d + 2) are the points, their squared norms lowered by what may be wrong, and 1; `norms` (n,) are the
+    squared norms in float64.
+    """
     values: np.ndarray
     norms: np.ndarray
 
     @property
     def error(self) -> float:
-        """How wrong a squared distance may be, relative to the sum of the two squared norms.
+        """How wrong a squared distance may be, relative to the sum of the two squared norms."""
+        return _error(self.values.shape[1] - 2, self.values.dtype)
 
-        d roundings in the product, fewer than 16 in converting, centring, norms and sum, 1.01 for what these do
-        together; and the roundings of the float64 distance that it is compared with.
-        """
-        return 1.01 * (self.values.shape[1] + 16) * (np.finfo(self.values.dtype).eps / 2 + np.finfo(np.float64).eps)
+    def other(self, rows: slice) -> np.ndarray:
+        """(rows, d + 2): what the other side of a product is, so that it gives lower bounds of squared distances."""
+        points, norms, ones = np.split(self.values[rows], [-2, -1], axis=1)
+        return np.concatenate([-2 * points, ones, norms], axis=1)
 
 
 @dataclass
@@ -45,11 +50,20 @@ class Frame:
 
     def __call__(self, x: np.ndarray, dtype: DTypeLike = np.float32) -> Scaled:
         """The set in this frame, in dtype."""
-        values, norms = np.empty(x.shape, dtype), np.empty(len(x))
+        values, norms = np.ones((len(x), x.shape[1] + 2), dtype), np.empty(len(x))
         for part in blocks(len(x)):
             centred = (x[part] - self.shift) * self.scale
-            values[part], norms[part] = centred, np.vecdot(centred, centred)
+            values[part, :-2], norms[part] = centred, np.vecdot(centred, centred)
+        # Half of the last term outweighs what underflow can lose.
+        values[:, -2] = norms * (1 - _error(x.shape[1], values.dtype)) - 2.0 ** -101
         return Scaled(values, norms)
+
+
+def _error(d: int, dtype: np.dtype) -> float:
+    """Of d + 2 roundings in the product, whose terms add up to twice the squared norms, and of fewer than 16 in
+    converting, centring and norms; 1.01 for what these do together; and of the float64 distance that it is compared to.
+    """
+    return 2.02 * (d + 18) * (np.finfo(dtype).eps / 2 + np.finfo(np.float64).eps)
 
 
 def array(x: Features, name: str) -> np.ndarray:
@@ -75,15 +89,13 @@ def blocks(n: int, size: int = BLOCK) -> Iterator[slice]:
     return (slice(i, min(i + size, n)) for i in range(0, n, size))
 
 
-def lower_bounds(a: Scaled, b: Scaled, i: slice | np.ndarray, j: slice) -> np.ndarray:
-    """Numbers (i, j) not above the squared distances in the frame, and at most 2 * error * (norm + norm) below."""
-    dtype = a.values.dtype
-    result = a.values[i] @ b.values[j].T
-    result *= dtype.type(-2)
-    # The last term outweighs what underflow can lose.
-    result += (a.norms[i] * (1 - a.error) - 2.0 ** -100).astype(dtype)[:, None]
-    result += (b.norms[j] * (1 - a.error)).astype(dtype)
-    return result
+def lower_bounds(a: Scaled, i: slice, other: np.ndarray) -> np.ndarray:
+    """Numbers (i, j) not above the squared distances in the frame, and at most 2 * error * (norm + norm) below.
+
+    `other` (j, d + 2) is from the other set in the same frame. One product, because passes over so many numbers cost
+    as much as it does at 128 dimensions.
+    """
+    return a.values[i] @ other.T
 
 
 def squared(a: np.ndarray, b: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
@@ -147,10 +159,11 @@ def _candidates(q: np.ndarray, p: np.ndarray, keep: int, mirrored: bool) -> tupl
     a = b if mirrored else to_frame(q)
     bounds, index = np.full((len(q), keep), np.inf, np.float32), np.zeros((len(q), keep), np.int64)
     for j in blocks(len(p)):
+        other = b.other(j)
         for i in blocks(len(q)):
             if mirrored and i.start > j.start:
                 continue
-            found = lower_bounds(a, b, i, j)
+            found = lower_bounds(a, i, other)
             _keep(bounds[i], index[i], found, j.start)
             if mirrored and i != j:
                 _keep(bounds[j], index[j], found.T, i.start)
@@ -171,8 +184,9 @@ def _thorough(q: np.ndarray, p: np.ndarray, k: int, rows: np.ndarray) -> tuple[n
     to_frame = frame(q[rows], p)
     a, b = to_frame(q[rows], np.float64), to_frame(p, np.float64)
     exact, index = np.empty((len(rows), k)), np.empty((len(rows), k), np.int64)
+    other = b.other(slice(0, len(p)))
     for part in blocks(len(rows), 200):
-        bounds = lower_bounds(a, b, part, slice(0, len(p)))
+        bounds = lower_bounds(a, part, other)
         first = np.argpartition(bounds, k - 1, axis=1)[:, :k]
         known = squared(q, p, rows[part].repeat(k), first.ravel()).reshape(-1, k)
         for row, (bound, limit) in enumerate(zip(bounds, known.max(1)), part.start):
