@@ -7,10 +7,12 @@ pixels, on an untrained D, and what D's architecture learns from the labels them
 """
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -128,13 +130,15 @@ def few_labels(train: np.ndarray, train_labels: np.ndarray, test: np.ndarray, te
         chosen = drawn(train_labels, classes, validation, per_class, seed, draw)
         return svm.fit(train[chosen], train_labels[chosen], classes, C)
 
-    def on_validation(C: float) -> float:
-        return float(np.mean([svm.accuracy(fitted(C, draw), train[kept:], train_labels[kept:])
-                              for draw in range(max(resamples // 10, 2))]))
+    def accuracies(C: float, draws: int, x: np.ndarray, labels: np.ndarray) -> list[float]:
+        # Fits are small: each by one thread of its own is three times as fast as all threads at one after the other.
+        with threadpool_limits(1, "blas"), ThreadPoolExecutor(torch.get_num_threads()) as pool:
+            return list(pool.map(lambda draw: svm.accuracy(fitted(C, draw), x, labels), range(draws)))
 
-    C = choose(grid, on_validation, len(train) - kept)
-    accuracies = [svm.accuracy(fitted(C, draw), test, test_labels) for draw in range(resamples)]
-    return {"accuracy_test": float(np.mean(accuracies)), "interval": 1.96 * float(np.std(accuracies, ddof=1)), "C": C}
+    C = choose(grid, lambda C: float(np.mean(accuracies(C, max(resamples // 10, 2), train[kept:],
+                                                        train_labels[kept:]))), len(train) - kept)
+    found = accuracies(C, resamples, test, test_labels)
+    return {"accuracy_test": float(np.mean(found)), "interval": 1.96 * float(np.std(found, ddof=1)), "C": C}
 
 
 def drawn(labels: np.ndarray, classes: int, validation: float, per_class: int, seed: int, draw: int) -> np.ndarray:

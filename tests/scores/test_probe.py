@@ -88,6 +88,7 @@ def test_few_labels_are_as_many_of_each_class_none_of_them_from_validation(datas
         return np.array([[C]])
 
     accuracies = iter(np.tile([0.8, 0.9, 0.7], 10))
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)  # one draw after the other, for the lists here
     monkeypatch.setattr(svm, "fit", fit)
     monkeypatch.setattr(svm, "accuracy", lambda w, x, y: float(w[0, 0]) if len(x) == n - 1000 else next(accuracies))
     found = probe.few_labels(x, dataset.train_labels, x[:7], dataset.train_labels[:7], 10, 1 - 1000 / n, [0.3, 0.5], 12,
