@@ -1,5 +1,6 @@
 """Stage evaluate: the scores of a trained model. Nothing is ever chosen by the test images it uses."""
 import copy
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,9 +46,10 @@ def evaluate(name: str, data: Path, reference: Path, model: Path, report: Path) 
     trained.G.to(device.device)
     with sampling.evaluating(trained.G, trained.network, section.sampling, device):
         scored = sampling.by_rows(copy.deepcopy(trained.G).cpu(), trained.network)
-        drawn = [draw(trained, sides, scoring, seed, device)
-                 for seed in range(scoring.seed, scoring.seed + scoring.seeds)]
-    sets = [yardstick.measure(*samples, scoring, scoring.seed + i) for i, samples in enumerate(drawn)]
+        sets: list[Set] = []
+        for seed in range(scoring.seed, scoring.seed + scoring.seeds):
+            one = yardstick.measure(*draw(trained, sides, scoring, seed, device), scoring, seed)
+            sets.append(replace(one, images=one.images[:0]) if sets else one)  # only the first set's are shown
     scores = sampled.averaged([one.scores for one in sets])
     if dataset.classes > 1:
         scores |= discriminator.of(trained.D, trained.network, trained.facts["leak"], trained.facts["seed"], dataset,
@@ -72,14 +74,15 @@ def evaluate(name: str, data: Path, reference: Path, model: Path, report: Path) 
 
 def sides_of(judge: Reference, dataset: Dataset, scoring: Evaluate, device: Device) -> list[Side]:
     """The data set's classifier and, if that is asked for, Inception-v3, each with its real side."""
-    first = dataset.train_images[:scoring.fid_images]
-    real = replace(extractors.real(judge, first, dataset.digest, extractors.KEPT), moments=judge.moments)
-    sides, wanted = [Side(judge, real, scoring.fid_images)], scoring.inception
+    sides, wanted = [sampled.judged(judge, dataset, scoring.fid_images)], scoring.inception
     if wanted.images:
         weights = Path(wanted.weights).expanduser() if wanted.weights else None
         net = inception.load(inception.find(weights), wanted.resize, device)
         first = dataset.train_images[:wanted.real_images]
         sides.append(Side(net, extractors.real(net, first, dataset.digest, extractors.KEPT), wanted.images))
+    for side in sides:
+        if side.warning:
+            print(side.warning, file=sys.stderr)
     return sides
 
 
@@ -111,8 +114,9 @@ def protocol(section: Study, dataset: Dataset, trained: Model, sides: list[Side]
         found["probe_images"] = min(scoring.probe_images or training, training)
     if len(sides) > 1:
         found |= {"inception_resize": scoring.inception.resize,
+                  "inception_weights": sides[1].extractor.digest.partition("-")[0],
                   "inception_real_images": min(scoring.inception.real_images, training)}
-    if few := [side.deficient for side in sides if side.deficient]:
+    if few := [side.name("fid") for side in sides if side.warning]:
         found["rank_deficient"] = few
     return found
 

@@ -29,11 +29,12 @@ SAMPLES = (
     Meaning("fid", "inception", "↓", False, FID + "The features are Inception-v3's, in the weights and the resizing "
             "that metrics.json names. Published numbers may be set beside it when they have the same resizing, count "
             "of samples and real images; many have 50,000."),
-    Meaning("fid_infinity", "classifier", "↓", False, "The same, extrapolated to infinitely many samples (Chong & "
-            "Forsyth 2020): free of the bias of their count, not of that of the training images'."),
-    Meaning("fid_infinity", "inception", "↓", False, "The same for Inception's."),
+    Meaning("fid_infinity", "classifier", "↓", False, "The classifier's distance, extrapolated to infinitely many "
+            "samples (Chong & Forsyth 2020): free of the bias of their count, not of that of the training images'. May "
+            "be below 0."),
+    Meaning("fid_infinity", "inception", "↓", False, "Inception's FID, extrapolated in the same way."),
     Meaning("kid", "classifier", "↓", False, "Kernel distance (Bińkowski et al. 2018), which has no such bias; about "
-            "0 for real images. Its scale is that of the features, cubed: compare within a data set."),
+            "0 for real images. Its scale depends on that of the features: compare within a data set."),
     Meaning("kid", "inception", "↓", False, "The same with Inception's features, as published; many print it times "
             "1,000."),
     Meaning("precision", "classifier", "↑", True, "Share of samples that lie near a real image, in a ball that reaches "
@@ -45,8 +46,8 @@ SAMPLES = (
     Meaning("density", "classifier", "↑", False, "In how many real images' balls a sample lies, divided by k (Naeem et "
             "al. 2020): as precision, but single outliers among the real images count less. May exceed 1."),
     Meaning("coverage", "classifier", "↑", True, "Share of real images whose ball holds a sample: as recall, but "
-            "scattered samples do not raise it. Published numbers of these four are in Inception's or VGG's features "
-            "and for another k."),
+            "scattered samples do not raise it. Published numbers of these four are in Inception's or VGG's features, "
+            "with k 3 or 5, of other counts of images."),
     Meaning("precision", "inception", "↑", True, "As above, in Inception's features."),
     Meaning("recall", "inception", "↑", True, "As above, in Inception's features."),
     Meaning("density", "inception", "↑", False, "As above, in Inception's features."),
@@ -60,8 +61,8 @@ SAMPLES = (
     Meaning("class_divergence", "classifier", "↓", False, "Kullback-Leibler divergence of the samples' classes from "
             "the training labels', in nats: 0 for the same shares."),
     Meaning("memorisation", "pixels", "→ 1", False, "Median distance of a sample to its nearest training image, in "
-            "pixels, divided by that of real test images. Far below 1 the training set was copied; well above 1 the "
-            "samples are unlike any image."),
+            "pixels, divided by that of real test images. Far below 1 are copies, and blurred samples, which are "
+            "near to everything: look at the closest pairs. Well above 1 the samples are unlike any image."),
     Meaning("near_copies", "pixels", "→ 1 %", True, "Share of samples nearer to a training image than all but the "
             "nearest 1 % of real test images: 1 % is what real images have, more needs a look at the closest pairs."),
 )

@@ -12,11 +12,10 @@ from pipeline.data import images
 from pipeline.data.images import Dataset
 from pipeline.errors import InputError
 from pipeline.gan import devices
-from pipeline.scores import classifier, discriminator, extractors, frechet
+from pipeline.scores import classifier, discriminator, frechet
 from pipeline.scores import reference as references
 from pipeline.scores import sampled
 from pipeline.scores.reference import Reference
-from pipeline.scores.sampled import Side
 from pipeline.sections import Evaluate
 
 PART = 1 << 16  # images whose features are in memory at a time
@@ -30,6 +29,9 @@ def reference(name: str, data: Path, model: Path, report: Path) -> None:
     n = len(dataset.train_images)
     if fit.batch > n:
         raise InputError(f"params.yaml: reference.batch = {fit.batch}: expected at most {n}, the training images")
+    if len(dataset.test_images) <= scoring.neighbours:
+        raise InputError(f"{data}: {len(dataset.test_images)} test images; scores by neighbours need "
+                         f"{scoring.neighbours + 1}: lower evaluate.neighbours or hold out more of them")
     device = devices.choose(section.hardware)
 
     labelled = dataset.classes > 1
@@ -54,9 +56,8 @@ def reference(name: str, data: Path, model: Path, report: Path) -> None:
 def of_test_images(judge: Reference, dataset: Dataset, scoring: Evaluate) -> dict[str, float]:
     """What real test images score, as many as there are samples in a set if there are so many: a generator's goal."""
     tested = dataset.test_images[:scoring.fid_images]
-    first = dataset.train_images[:scoring.fid_images]
-    real = replace(extractors.real(judge, first, dataset.digest, extractors.KEPT), moments=judge.moments)
-    scores, _ = sampled.of(Side(judge, real, len(tested)), tested, scoring.neighbours, scoring.seed)
+    side = replace(sampled.judged(judge, dataset, scoring.fid_images), count=len(tested))
+    scores, _ = sampled.of(side, tested, scoring.neighbours, scoring.seed)
     return {f"{name}_of_test_images": value for name, value in scores.items()}
 
 

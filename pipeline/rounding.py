@@ -16,4 +16,4 @@ def stated(value: float, deviation: float = 0.0, percent: bool = False) -> str:
     if f"{deviation:e}"[0] == "1":
         decimals += 1
     shown = max(decimals, 0)
-    return f"{round(value, decimals):,.{shown}f} ± {round(deviation, decimals):,.{shown}f}{unit}"
+    return f"{round(value, decimals) + 0.0:,.{shown}f} ± {round(deviation, decimals):,.{shown}f}{unit}"

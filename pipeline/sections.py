@@ -129,7 +129,7 @@ class Evaluate(Section):
     seeds: Count
     fid_images: Annotated[int, Field(ge=2)]
     neighbours: Count
-    memorisation_images: Count
+    memorisation_images: Annotated[int, Field(ge=20)]
     generated_labels: list[Count]
     probe_images: Annotated[int, Field(ge=100)] | None
     probe_validation: Annotated[float, Field(ge=0.05, le=0.5)]

@@ -16,7 +16,8 @@ def of(D: Stack, network: Network, leak: float, seed: int, dataset: Dataset, sco
 
     `leak` and `seed` are those of D's training. `dataset`, of images of D's shape, need not be what D was trained on;
     all labels are those of its first `probe_images`. D's architecture, taught from the same labels, is the other
-    control; the third, raw pixels, needs no D and is in `of_pixels`. D stays as it is.
+    control; the third, raw pixels, needs no D and is in `of_pixels`. D is moved to the device,
+    and otherwise stays as it is.
     """
     images, labels = seen(dataset, scoring)
     _, untrained = build(network, leak, torch.Generator().manual_seed(seed))

@@ -5,6 +5,7 @@ Heusel et al. 2017, "GANs trained by a two time-scale update rule", arXiv 1706.0
 """
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -30,6 +31,11 @@ class Moments:
     def covariance(self) -> Tensor:
         """(d, d), unbiased."""
         return self.scatter / (self.count - 1)
+
+    @cached_property
+    def factor(self) -> np.ndarray:
+        """A (d, rank) whose A A^T is the covariance; kept, because real moments are compared many times."""
+        return _factor(self.covariance.numpy())
 
     def __add__(self, other: "Moments") -> "Moments":
         count = self.count + other.count
@@ -73,10 +79,9 @@ def distance(a: Moments, b: Moments) -> float:
         if not (seen.mean.isfinite().all() and seen.scatter.isfinite().all()):
             raise ScoreError("a Fréchet distance needs finite features; there are NaN or infinite ones among the "
                              f"{seen.count} of the {side} side")
-    s, t = a.covariance.numpy(), b.covariance.numpy()
-    overlap = _singular_values(_factor(s).T @ _factor(t)).sum()
+    overlap = _singular_values(a.factor.T @ b.factor).sum()
     gap = (a.mean - b.mean).square().sum().item()
-    return max(float(gap + s.trace() + t.trace() - 2 * overlap), 0.0)
+    return max(float(gap + a.covariance.trace().item() + b.covariance.trace().item() - 2 * overlap), 0.0)
 
 
 def _factor(covariance: np.ndarray) -> np.ndarray:

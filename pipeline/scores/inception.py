@@ -127,7 +127,8 @@ def load(path: Path, resize: Resize, device: Device, digest: str = OFFICIAL) -> 
         weight = (state[f"{name}.conv.weight"] * scale[:, None, None, None]).float()
         layers[name] = (weight.to(device.device, memory_format=torch.channels_last),
                         (shift - mean * scale).float().to(device.device))
-    return Inception(layers, state["fc.weight"].to(device.device), resize, f"{digest}-{resize}", device.device)
+    return Inception(layers, state["fc.weight"].to(device.device), resize, f"{digest}-{resize}-{device.device.type}",
+                     device.device)
 
 
 def resized(pixels: Tensor, resize: Resize) -> Tensor:

@@ -1,14 +1,16 @@
 """All scores of one set of samples, by names that say whose features and how many samples are behind them."""
-import sys
+import statistics
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pipeline.data.images import Dataset
-from pipeline.scores import frechet, generated_labels, inception_score, kernel, manifold, memorisation, modes
+from pipeline.scores import (extractors, frechet, generated_labels, inception_score, kernel, manifold, memorisation,
+                             modes)
 from pipeline.scores.extractors import Extractor, Real
 from pipeline.scores.memorisation import Nearest
+from pipeline.scores.reference import Reference
 from pipeline.sections import Evaluate
 
 Scores = dict[str, float]
@@ -25,15 +27,13 @@ class Side:
         return frechet.name(self.count, self.extractor.extractor, score)
 
     @property
-    def deficient(self) -> str:
-        """The name of its distance, with a warning, if covariances lack directions; ''."""
+    def warning(self) -> str:
+        """What is wrong with its distance when covariances lack directions; '' when they do not."""
         needed = self.real.features.shape[1] + 1
         if min(self.count, self.real.moments.count) >= needed:
             return ""
-        print(f"{self.name('fid')}: {self.count} samples and {self.real.moments.count} real images; fewer than "
-              f"{needed} leave the covariance of {needed - 1} features singular, and the distance too large",
-              file=sys.stderr)
-        return self.name("fid")
+        return (f"{self.name('fid')}: {self.count} samples and {self.real.moments.count} real images; fewer than "
+                f"{needed} leave the covariance of {needed - 1} features singular, and the distance too large")
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,15 @@ class Yardstick:
     """What every set of samples is measured against.
 
     `shares` (classes,) are those of the training images; `test` are the distances of test images from them;
-    `held_out` are labelled images that nobody trained on, and the name of their split.
+    `held_out` are labelled images that nobody trained on, and the name of their split; the generator was trained on
+    the first `trained_on` training images.
     """
     dataset: Dataset
     sides: Sequence[Side]
     shares: np.ndarray
     test: Nearest
     held_out: tuple[np.ndarray, np.ndarray, str]
+    trained_on: int
 
     def measure(self, samples: np.ndarray, asked: np.ndarray | None, scoring: Evaluate, seed: int) -> Set:
         """The scores of uint8 `samples` (n, c, h, w), as many as the largest count; `asked` are their labels (n,).
@@ -90,7 +92,8 @@ class Yardstick:
         for n in counts:
             name = frechet.name(n, split, "nearest_neighbour_error")
             yield name, generated_labels.error(images[:n], labels[:n], real, real_labels)
-            yield f"{name}_of_real_images", generated_labels.error(train[:n], train_labels[:n], real, real_labels)
+            if n <= self.trained_on:
+                yield f"{name}_of_real_images", generated_labels.error(train[:n], train_labels[:n], real, real_labels)
 
 
 def yardstick(dataset: Dataset, sides: Sequence[Side], scoring: Evaluate, trained_on: int) -> Yardstick:
@@ -102,7 +105,14 @@ def yardstick(dataset: Dataset, sides: Sequence[Side], scoring: Evaluate, traine
     held_out = dataset.train_images[trained_on:], dataset.train_labels[trained_on:], "validation"
     if not len(held_out[0]):
         held_out = dataset.test_images, dataset.test_labels, "test"
-    return Yardstick(dataset, sides, modes.real_shares(dataset.train_labels, dataset.meta["classes"]), test, held_out)
+    shares = modes.real_shares(dataset.train_labels, dataset.meta["classes"])
+    return Yardstick(dataset, sides, shares, test, held_out, trained_on)
+
+
+def judged(judge: Reference, dataset: Dataset, count: int) -> Side:
+    """The data set's classifier for `count` samples: all training images' moments, features of as many of them."""
+    real = extractors.real(judge, dataset.train_images[:count], dataset.digest, extractors.KEPT)
+    return Side(judge, replace(real, moments=judge.moments), count)
 
 
 def of(side: Side, samples: np.ndarray, k: int, seed: int) -> tuple[Scores, np.ndarray]:
@@ -125,8 +135,8 @@ def averaged(sets: Sequence[Scores]) -> Scores:
     """The mean of each score over sets of samples and, of more than one, its standard deviation as <name>_std."""
     result: Scores = {}
     for key in sets[0]:
-        values = [scores[key] for scores in sets]
-        result[key] = float(np.mean(values))
+        values = [float(scores[key]) for scores in sets]
+        result[key] = statistics.mean(values)
         if len(values) > 1:
-            result[f"{key}_std"] = float(np.std(values, ddof=1))
+            result[f"{key}_std"] = statistics.stdev(values)  # in fractions: 0 for equal values
     return result

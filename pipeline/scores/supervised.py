@@ -38,7 +38,7 @@ def accuracy(network: Network, leak: float, train: np.ndarray, train_labels: np.
 
 def _teach(net: Stack, network: Network, images: np.ndarray, labels: np.ndarray, updates: int, lr: float, seed: int,
            device: Device) -> None:
-    """So many mini-batches, in a new order whenever all images were seen."""
+    """So many mini-batches, in a new order whenever too few images for one are left of the last."""
     adam = torch.optim.Adam(net.parameters(), lr, fused=True)
     rng, batch = np.random.default_rng(seed), min(BATCH, len(images))
     order = np.empty(0, np.int64)

@@ -49,9 +49,9 @@ def test_real_images_are_near_the_best_of_every_score(honest: Scores) -> None:
 
 def test_a_collapsed_generator_is_precise_and_remembers_little(yardstick: Yardstick, honest: Scores, dataset: Dataset,
                                                                scoring: Evaluate) -> None:
-    """Six pictures, each fifty times: all look real, and almost nothing of the data is there."""
-    found = measure(yardstick, dataset.test_images[:6].repeat(N // 6, 0), scoring)
-    assert found["precision"] > honest["precision"] - 0.2 and found["recall"] < 0.1
+    """Fifteen pictures, each twenty times: most look real, and almost nothing of the data is there."""
+    found = measure(yardstick, dataset.test_images[:15].repeat(N // 15, 0), scoring)
+    assert found["precision"] > 0.6 and found["recall"] < 0.1
     assert found["coverage"] < honest["coverage"] / 3 and found["fid"] > 5 * honest["fid"]
 
 
@@ -96,6 +96,8 @@ def test_labelled_samples_teach_a_nearest_neighbour_classifier(yardstick: Yardst
     """Samples here are training images: the error is that of the control. Wrong labels teach nothing."""
     samples, labels = dataset.train_images[:N], dataset.train_labels[:N].astype(int)
     name = "nearest_neighbour_error_test_200"
+    fewer = replace(yardstick, trained_on=199)  # the control would see images that the generator did not
+    assert f"{name}_of_real_images" not in fewer.measure(samples, labels, scoring, 0).scores
     found = yardstick.measure(samples, labels, scoring, 0).scores
     assert found[name] == found[f"{name}_of_real_images"] < 0.2
     assert yardstick.measure(samples, (labels + 1) % 10, scoring, 0).scores[name] > 0.8
@@ -124,12 +126,13 @@ def test_a_class_without_images_is_named(dataset: Dataset, scoring: Evaluate) ->
 
 
 @pytest.mark.parametrize(("count", "expected"), [(128, "fid_classifier_128"), (129, "")])
-def test_covariances_without_full_rank_are_named(yardstick: Yardstick, count: int, expected: str,
-                                                 capsys: pytest.CaptureFixture[str]) -> None:
-    assert replace(yardstick.sides[0], count=count).deficient == expected
-    assert ("128 samples and 1437 real images; fewer than 129 leave" in capsys.readouterr().err) == bool(expected)
+def test_covariances_without_full_rank_are_named(yardstick: Yardstick, count: int, expected: str) -> None:
+    warning = replace(yardstick.sides[0], count=count).warning
+    assert warning.startswith(expected) and bool(warning) == bool(expected)
+    assert not warning or "128 samples and 1437 real images; fewer than 129 leave" in warning
 
 
 def test_several_sets_have_a_mean_and_a_standard_deviation() -> None:
     assert sampled.averaged([{"a": 1.0}, {"a": 3.0}]) == {"a": 2.0, "a_std": pytest.approx(2 ** 0.5)}
     assert sampled.averaged([{"a": 1.0}]) == {"a": 1.0}
+    assert sampled.averaged([{"a": 0.1}] * 3) == {"a": 0.1, "a_std": 0.0}
