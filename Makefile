@@ -33,7 +33,8 @@ ui: .venv/installed  ## MLflow on this project's runs
 
 bench: .venv/installed
 	$(ACTIVATE) && python -m benchmarks.training && python -m benchmarks.tracking && python -m benchmarks.batch_norm && \
-	python -m benchmarks.search && python -m benchmarks.networks && python -m benchmarks.pictures
+	python -m benchmarks.search && python -m benchmarks.networks && python -m benchmarks.pictures && \
+	python -m benchmarks.scores && python -m benchmarks.inception && python -m benchmarks.svm
 
 .venv/installed: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
