@@ -3,14 +3,16 @@
 Stages are thin: they read files and `params.yaml`, call the rooms, and write files.
 
     params    params.yaml, read once and checked           files      files and folders that are whole or absent
-    sections  its sections as frozen dataclasses           recipes    the command that scales a recipe down
+    sections  its sections as frozen dataclasses           documents  the files that sections make up
     errors    what can go wrong, in one line               stage      what all stages share
     data/     what a data set is and where it comes from   tracking   the only door to MLflow, which cannot hurt a run
     gan/      networks as data, builder, losses, training  store      MLflow's side of that door
     scores/   features -> statistics -> number, one file per score
     tuning/   the space of runs, studies and their workers, what trials say
+    transfer  a recipe's D probed on another data set      recipes    the command that scales a recipe down
     trials    one trial of a search                        laboratory what all trials share
     findings  what a search found, as files                promote    the winner into params.yaml
+    meanings  what every score means                       rounding   the digits that are significant
     figures   how pictures look                            processes  which process did something
     __main__  the command dcgan
 

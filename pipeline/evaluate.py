@@ -12,6 +12,7 @@ import torch
 from pipeline import files, params, stage, store, tracking
 from pipeline.data import images, pixels
 from pipeline.data.images import Dataset
+from pipeline.documents import Study
 from pipeline.errors import InputError
 from pipeline.gan import checkpoint, devices, sampling
 from pipeline.gan.checkpoint import Model
@@ -21,7 +22,7 @@ from pipeline.scores import reference as references
 from pipeline.scores import sampled
 from pipeline.scores.reference import Reference
 from pipeline.scores.sampled import Set, Side
-from pipeline.sections import Evaluate, Study
+from pipeline.sections import Evaluate
 from pipeline.store import Description
 
 PAIRS = 20

@@ -9,7 +9,8 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from pipeline import files, stage
-from pipeline.sections import Params, Run
+from pipeline.documents import Params
+from pipeline.sections import Run
 from pipeline.tuning import analysis, pictures, space
 
 STATES = {"complete": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}

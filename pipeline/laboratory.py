@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from pipeline.data.images import Dataset
+from pipeline.documents import Params
 from pipeline.gan.devices import Device
 from pipeline.scores import classifier, frechet
 from pipeline.scores.reference import Reference
-from pipeline.sections import Params
 from pipeline.tuning.storages import Storage
 
 

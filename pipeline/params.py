@@ -13,9 +13,9 @@ from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from pipeline.documents import Common, Params, Recipe, Recipes, Study, Transfer
 from pipeline.errors import InputError, suggestion
-from pipeline.sections import (Common, Design, Params, Range, Recipe, Recipes, Run, Search, Study, Train, Transfer,
-                               values_of)
+from pipeline.sections import Design, Range, Run, Search, Train, values_of
 
 PARAMS = Path("params.yaml")
 Kind = TypeVar("Kind")

@@ -12,8 +12,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from pipeline import files, params
+from pipeline.documents import Recipe
 from pipeline.errors import InputError
-from pipeline.sections import Recipe
 
 FOLDER = Path("recipes")
 EXAMPLE = "example: dcgan recipe paper-64 --width 0.25 --epochs 2 --data eurosat"

@@ -14,10 +14,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pipeline import files, params, rounding, stage
+from pipeline.documents import Params
 from pipeline.figures import COLOURS, save
 from pipeline.meanings import SAMPLES, Meaning
 from pipeline.scores import frechet
-from pipeline.sections import Params, Run
+from pipeline.sections import Run
 
 FEW = re.compile(r"probe_accuracy_\d+_labels")
 

@@ -29,13 +29,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from pipeline import findings, params, sections, stage, store, tracking, train, trials
 from pipeline.data import images
 from pipeline.data.images import Dataset
+from pipeline.documents import Params
 from pipeline.errors import InputError
 from pipeline.gan import devices
 from pipeline.gan.devices import Device
 from pipeline.laboratory import Laboratory, prepare
 from pipeline.scores import reference as references
 from pipeline.scores.reference import Reference
-from pipeline.sections import Params, Search
+from pipeline.sections import Search
 from pipeline.store import Description
 from pipeline.tuning import analysis, space, storages, studies
 from pipeline.tuning.studies import Direction, Wanted

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from pipeline import files, params, stage, store, tracking
 from pipeline.data import images, pixels
 from pipeline.data.images import Dataset
+from pipeline.documents import Study
 from pipeline.errors import InputError
 from pipeline.gan import checkpoint, devices, literature, sampling, training
 from pipeline.gan.devices import Device
@@ -28,7 +29,7 @@ from pipeline.gan.training import Progress
 from pipeline.gan.updates import State
 from pipeline.scores import reference as references
 from pipeline.scores.reference import Reference
-from pipeline.sections import Design, Study
+from pipeline.sections import Design
 from pipeline.store import Description
 
 WORK = Path(".work/train")

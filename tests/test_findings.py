@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from pipeline import findings
 from pipeline import params as parameters
-from pipeline.sections import Params as Section
+from pipeline.documents import Params as Section
 from pipeline.tuning.analysis import PROBE
 
 FID = "fid_classifier_5k"

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from pipeline import params
+from pipeline.documents import Recipes
 from pipeline.errors import InputError
 from pipeline.gan import guidelines, literature
-from pipeline.sections import Recipes, Run
+from pipeline.sections import Run
 from tests.conftest import ROOT
 
 
