@@ -49,7 +49,7 @@ def compared(folder: Path, name: str, count: int) -> str:
     """A row of the table: the first `count` training images, accuracies on the test images."""
     dataset, network = images.load(folder), literature.network(name)
     D = build(network, 0.2, torch.Generator().manual_seed(0))[1]
-    device = devices.choose(Hardware(device="cpu", precision="auto"))
+    device = devices.choose(Hardware(device="cpu", precision="auto", fast=True))
     x, test = probe.features(D, network, (dataset.train_images[:count], dataset.test_images), device)
     y, kept = dataset.train_labels[:count], count * 3 // 4
     C = probe.choose(GRID, lambda C: svm.accuracy(svm.fit(x[:kept], y[:kept], 10, C), x[kept:], y[kept:]),

@@ -21,7 +21,7 @@ from pipeline.gan import devices, literature, training
 from pipeline.sections import Hardware, Run
 from pipeline.store import Description
 images = np.random.default_rng(0).integers(0, 256, ({IMAGES}, 1, 28, 28), np.uint8)
-device = devices.choose(Hardware(device="auto", precision="auto"))
+device = devices.choose(Hardware(device="auto", precision="auto", fast=True))
 state = training.start(literature.network("slides"), Run(batch=100, lr=2e-4, beta1=.5, leak=.2), 0, device)
 labels = np.zeros(len(images), np.uint8)
 data = {{"name": "noise", "url": "https://example.org/noise", "sha256": "0" * 64}}

@@ -41,9 +41,13 @@ class Data(Section):
 
 @dataclass(frozen=True, kw_only=True)
 class Hardware(Section):
-    """Where and how precisely networks are trained; `auto` takes the best there is."""
+    """Where and how precisely networks are trained; `auto` takes the best there is.
+
+    With `fast`, the quicker of two ways that are equal but for rounding and the order of random numbers.
+    """
     device: Literal["auto", "cuda", "mps", "cpu"]
     precision: Literal["auto", "fp32", "bf16"]
+    fast: bool
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,8 @@ from pipeline.data import digits, images
 from pipeline.gan.devices import Device
 
 ROOT = Path(__file__).parent.parent
-FP32 = Device(torch.device("cpu"), torch.float32)
+FP32 = Device(torch.device("cpu"), torch.float32, fast=True)
+PLAIN = Device(torch.device("cpu"), torch.float32, fast=False)
 SMALL = {
     "data.name": "digits", "reference.epochs": 3, "reference.batch": 50, "train.epochs": 2, "train.fid_every": 1000,
     "train.fid_images": 200, "train.grid": 4, "train.report_images": 300, "sampling.statistics_images": 200,

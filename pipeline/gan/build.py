@@ -139,11 +139,14 @@ def _convolution(layer: Conv | ConvTranspose, shape: Shape) -> tuple[nn.Module, 
         same = layers.SameConv2d if down else layers.SameConvTranspose2d
         size = [ceil(pixels / stride) if down else pixels * stride for pixels in shape[1:]]
         return same(shape[0], layer.channels, kernel, stride, layer.bias), (layer.channels, *size)
-    padding = (kernel - 1) // 2 if layer.padding == "half" else 0
+    half = layer.padding == "half"
+    padding = (kernel - 1) // 2 if half else 0
     if down:
         size = [(pixels + 2 * padding - kernel) // stride + 1 for pixels in shape[1:]]
-        return nn.Conv2d(shape[0], layer.channels, kernel, stride, padding, bias=layer.bias), (layer.channels, *size)
-    behind = stride + 2 * padding - kernel if layer.padding == "half" else 0
+        conv = layers.Conv2d if half else nn.Conv2d
+        return conv(shape[0], layer.channels, kernel, stride, padding, bias=layer.bias), (layer.channels, *size)
+    behind = stride + 2 * padding - kernel if half else 0
     size = [(pixels - 1) * stride + kernel - 2 * padding + behind for pixels in shape[1:]]
-    return (nn.ConvTranspose2d(shape[0], layer.channels, kernel, stride, padding, behind, bias=layer.bias),
+    transpose = layers.ConvTranspose2d if half else nn.ConvTranspose2d
+    return (transpose(shape[0], layer.channels, kernel, stride, padding, behind, bias=layer.bias),
             (layer.channels, *size))

@@ -1,24 +1,37 @@
 """Where networks run and in which precision, and what the process has to be told for it."""
 import ctypes
+import hashlib
+import json
 import sys
-from contextlib import AbstractContextManager
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
+from pipeline import files
 from pipeline.errors import InputError
+from pipeline.gan import fast
 from pipeline.sections import Hardware
 
 
 @dataclass(frozen=True)
 class Device:
-    """A torch device and the dtype that convolutions and matrix products run in (parameters stay float32)."""
+    """A torch device, the dtype that convolutions and matrix products run in (parameters stay float32), and whether
+    the quicker of two equal ways is taken.
+    """
     device: torch.device
     dtype: torch.dtype
+    fast: bool
 
-    def autocast(self) -> AbstractContextManager[None]:
-        """Convolutions and matrix products run in `dtype` inside this context."""
-        return torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)
+    @contextmanager
+    def arithmetic(self) -> Iterator[None]:
+        """Forward passes inside this context run in `dtype`, the `fast` way or the plain one."""
+        low = self.dtype != torch.float32
+        with torch.autocast(self.device.type, self.dtype, enabled=low), fast.switched(self.fast):
+            yield
 
     @property
     def facts(self) -> dict[str, str | int]:
@@ -26,8 +39,8 @@ class Device:
         kind = self.device.type
         if kind != "mps":
             kind = torch.cuda.get_device_name() if kind == "cuda" else torch.cpu.get_capabilities()["cpu_name"]
-        return {"device": kind, "dtype": str(self.dtype).removeprefix("torch."), "threads": torch.get_num_threads(),
-                "torch": torch.__version__}
+        return {"device": kind, "dtype": str(self.dtype).removeprefix("torch."), "fast": self.fast,
+                "threads": torch.get_num_threads(), "torch": torch.__version__}
 
 
 def choose(hardware: Hardware) -> Device:
@@ -39,8 +52,7 @@ def choose(hardware: Hardware) -> Device:
     if not available[name]:
         raise InputError(f"params.yaml: hardware.device = {name!r}: this machine has "
                          f"{', '.join(kind for kind in available if available[kind])}")
-    fast = has_bf16(name)
-    if hardware.precision == "bf16" and not fast:
+    if hardware.precision == "bf16" and not has_bf16(name):
         raise InputError(f"params.yaml: hardware.precision = 'bf16': this {name} has no bfloat16 arithmetic; "
                          "take auto or fp32")
     if name == "cpu":
@@ -48,16 +60,39 @@ def choose(hardware: Hardware) -> Device:
     if name == "cuda":
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.allow_tf32 = hardware.precision != "fp32"
-    bf16 = fast if hardware.precision == "auto" else hardware.precision == "bf16"
-    return Device(torch.device(name), torch.bfloat16 if bf16 else torch.float32)
+    bf16 = hardware.precision == "bf16" or (hardware.precision == "auto" and has_bf16(name)
+                                            and (name != "cpu" or bf16_is_faster()))
+    return Device(torch.device(name), torch.bfloat16 if bf16 else torch.float32, hardware.fast)
 
 
 def has_bf16(kind: str) -> bool:
-    """Whether products in bfloat16 are faster than in float32 on this machine's `kind` of device."""
+    """Whether this machine's `kind` of device multiplies in bfloat16 without emulating it."""
     if kind == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     capabilities = torch.cpu.get_capabilities()
     return kind == "cpu" and bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def bf16_is_faster() -> bool:
+    """Whether matrix products on this CPU are faster in bfloat16 than in float32, by at least a third.
+
+    Measured once for each kind of CPU and version of PyTorch; the answer is kept in `.work/precision`, because a
+    measurement must not decide anew about the bits of a result.
+    """
+    kind = json.dumps([torch.__version__, torch.cpu.get_capabilities()], sort_keys=True, default=str)
+    known = Path(".work/precision") / f"{hashlib.sha256(kind.encode()).hexdigest()[:16]}.json"
+    if not known.exists():
+        seconds: dict[torch.dtype, list[float]] = {torch.float32: [], torch.bfloat16: []}
+        for _ in range(5):
+            for dtype, seen in seconds.items():
+                x = torch.ones(768, 768, dtype=dtype)
+                begin = time.perf_counter()
+                x @ x
+                seen.append(time.perf_counter() - begin)
+        fp32, bf16 = (min(seen) for seen in seconds.values())
+        files.write(known, json.dumps({"fp32_seconds": fp32, "bf16_seconds": bf16}).encode() + b"\n")
+    measured = json.loads(known.read_text())
+    return bool(measured["fp32_seconds"] > 4 / 3 * measured["bf16_seconds"])
 
 
 def _keep_freed_memory() -> None:

@@ -1,60 +1,118 @@
-"""Convolution of small maps as one matrix product per frequency.
+"""Convolutions of small maps as one matrix product per frequency.
 
-A 5x5 kernel on a 7x7 map touches 25 weights per pixel; on the 9x9 torus that holds the same result its transform has
-41 independent frequencies for all 49 pixels. Counting transforms, that is a fifth of the multiplications, in products
-large enough to run at full speed: on two CPU cores the slides' widest layer takes a third of the direct
-convolution's time, and it is exact up to rounding (convolution theorem; Mathieu, Henaff & LeCun 2013, arXiv 1312.5851).
+A 5x5 kernel of stride 2 that makes 7x7 pixels out of 14x14 multiplies 25 weights for each of them. On the torus of
+8x8 that holds the same result, with the input's four phases (the pixels of even and odd rows and columns) as channels,
+94 products make all 49: less than half of the multiplications, the transforms included, and all of them in matrix
+products large enough to run at full speed. It is exact up to rounding (convolution theorem; Mathieu, Henaff & LeCun
+2013, arXiv 1312.5851; a complex product as three real ones is Gauss's).
+
+The pixels of the larger map are `stride` times those of the smaller one: a tap of the kernel connects pixel p of the
+smaller map with pixel stride * (p + shift) + phase of the larger one.
 """
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from pipeline.gan import fast
 
-def pays(x: Tensor) -> bool:
-    """Whether this beats the direct convolution of x (n, c, h, w): measured for small maps on the CPU only."""
-    return x.device.type == "cpu" and max(x.shape[2:]) <= 8
+GAIN = 1.6  # with less than that the copies cost more than the multiplications that are saved
+LARGEST = 16  # pixels of a side: with more the transforms, which grow with its fourth power, never pay
 
 
-def conv_transpose2d(x: Tensor, weight: Tensor, padding: int) -> Tensor:
-    """`F.conv_transpose2d(x, weight, padding=padding)` at stride 1.
+def pays(larger: torch.Size, weight: Tensor, stride: int, padding: int) -> bool:
+    """Whether this beats the direct convolution with weight (c, out, k, k) to or from a map of `larger` pixels.
 
-    x (n, c, h, w); weight (c, out, k, k) -> (n, out, h + k - 1 - 2 * padding, w + ...), channels last.
+    Where the multiplications for an image fall to less than 1 / GAIN of the direct ones; measured on the CPU only.
     """
-    n, c, *size = x.shape
-    out, *kernel = weight.shape[1:]
-    height, width = (s + k - 1 - 2 * padding for s, k in zip(size, kernel))
-    # Wrapping around may only spoil the `padding` pixels that are cropped before the image.
-    torus = tuple(s + k - 1 - padding for s, k in zip(size, kernel))
-    analysis, _ = transforms(torus, tuple(size), 0)
-    kernels, _ = transforms(torus, tuple(kernel), 0)
-    _, synthesis = transforms(torus, (height, width), padding)
+    height, width = size = larger[0] // stride, larger[1] // stride
+    if (not fast.enabled() or weight.device.type != "cpu" or max(size) > LARGEST
+            or larger != (stride * height, stride * width)):
+        return False
+    c, out, kernel, _ = weight.shape
+    products = len(transforms(size, kernel, stride, padding)[0])
+    ours = products * (stride ** 2 * c * out + height * width * (c + stride ** 2 * out))
+    return GAIN * ours < height * width * kernel ** 2 * c * out
 
-    x_hat = torch.matmul(analysis.flatten(0, 1).to(x.dtype), x.permute(0, 2, 3, 1).flatten(1, 2))
-    w_hat = torch.matmul(kernels.flatten(0, 1).to(weight.dtype), weight.permute(2, 3, 0, 1).flatten(0, 1).flatten(1))
-    # (frequencies, n or c, c or out): the real and the imaginary part of each frequency's matrices.
-    x_re, x_im = x_hat.unflatten(1, (2, -1)).permute(1, 2, 0, 3)
-    w_re, w_im = w_hat.view(2, -1, c, out)
-    y_re = torch.baddbmm(torch.bmm(x_re, w_re), x_im, w_im, alpha=-1)
-    y_im = torch.baddbmm(torch.bmm(x_re, w_im), x_im, w_re)
-    y_hat = torch.stack([y_re, y_im]).permute(2, 0, 1, 3).flatten(1, 2)
-    y = torch.matmul(synthesis.flatten(0, 1).T.to(y_hat.dtype), y_hat)
-    return y.unflatten(1, (height, width)).permute(0, 3, 1, 2)
+
+def conv2d(x: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
+    """`F.conv2d` of x (n, c, stride * h, stride * w) with weight (out, c, k, k) -> (n, out, h, w), channels last.
+
+    `padding` pixels are in front of the image, behind it as many as the last pixels need.
+    """
+    height, width = (pixels // stride for pixels in x.shape[2:])
+    small, kernels, large = transforms((height, width), weight.shape[2], stride, padding)
+    phases = _Compact.apply(x).permute(0, 2, 3, 1).unflatten(2, (width, stride)).unflatten(1, (height, stride))
+    phases = phases.permute(1, 3, 0, 2, 4, 5).flatten(3).flatten(0, 1)
+    y_hat = torch.bmm(_multiply(large.T, phases), _kernels(kernels, weight).transpose(1, 2))
+    y = _multiply(small.T, y_hat).unflatten(0, (height, width))
+    return y.permute(2, 3, 0, 1).contiguous(memory_format=torch.channels_last)
+
+
+def conv_transpose2d(x: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
+    """The transpose of `conv2d`: x (n, c, h, w), weight (c, out, k, k) -> (n, out, stride * h, stride * w)."""
+    height, width = x.shape[2:]
+    small, kernels, large = transforms((height, width), weight.shape[2], stride, padding)
+    y_hat = torch.bmm(_multiply(small, _Compact.apply(x).permute(2, 3, 0, 1).flatten(0, 1)), _kernels(kernels, weight))
+    phases = _multiply(large, y_hat).unflatten(2, (stride, stride, -1)).unflatten(0, (height, width))
+    y = phases.permute(2, 0, 3, 1, 4, 5).flatten(3, 4).flatten(1, 2)
+    return y.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
+
+
+class _Compact(torch.autograd.Function):
+    """The same map, whose gradient arrives compact and channels last: on the strides that the permutations here leave,
+    other layers' backward passes are ten times slower.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return gradient.contiguous(memory_format=torch.channels_last)
+
+
+def _multiply(matrix: Tensor, x: Tensor) -> Tensor:
+    """matrix (a, b) times x (b, n, c) -> (a, n, c)."""
+    return torch.mm(matrix.to(x.dtype), x.flatten(1)).unflatten(1, x.shape[1:])
+
+
+def _kernels(kernels: Tensor, weight: Tensor) -> Tensor:
+    """weight (c, out, k, k) -> (products, c, phases * out)."""
+    c, out = weight.shape[:2]
+    parts = torch.mm(kernels.flatten(0, 1).to(weight.dtype), weight.permute(2, 3, 0, 1).reshape(-1, c * out))
+    return parts.view(*kernels.shape[:2], c, out).transpose(1, 2).flatten(2)
 
 
 @lru_cache
-def transforms(torus: tuple[int, int], size: tuple[int, int], offset: int) -> tuple[Tensor, Tensor]:
-    """Real discrete Fourier transform of a map of `size` pixels placed at (offset, offset) of a torus, and its inverse.
+def transforms(size: tuple[int, int], kernel: int, stride: int, padding: int) -> tuple[Tensor, Tensor, Tensor]:
+    """What makes the products of the smaller map, of `size` pixels, and of kernels, and the larger map of both.
 
-    Both (2, frequencies, pixels) in float64: the cosine (real) and minus sine (imaginary) parts, one of each pair of
-    conjugate frequencies; a map is the sum over both parts of inverse times coefficient.
+    float64 (products, pixels), (products, stride^2, kernel^2) and (pixels, products).
     """
-    rows, columns = torus
-    frequencies = [(u, v) for u in range(rows) for v in range(columns) if (u, v) <= (-u % rows, -v % columns)]
-    own_conjugate = torch.tensor([(u, v) == (-u % rows, -v % columns) for u, v in frequencies])
-    f = torch.tensor(frequencies, dtype=torch.float64) / torch.tensor(torus)
-    pixels = torch.cartesian_prod(*(torch.arange(offset, offset + s, dtype=torch.float64) for s in size))
-    angle = 2 * torch.pi * f @ pixels.T
-    forward = torch.stack([angle.cos(), -angle.sin()])
-    weight = torch.where(own_conjugate, 1.0, 2.0)[:, None] / (rows * columns)
-    return forward, forward * weight
+    taps = torch.cartesian_prod(*[torch.arange(kernel) - padding] * 2)
+    shift, phase = taps.div(stride, rounding_mode="floor"), taps % stride
+    # Wrapping around may only reach pixels where there is no map.
+    rows, columns = (pixels + int(shift.abs().max()) for pixels in size)
+    of_phase = torch.zeros(stride ** 2, kernel ** 2, dtype=torch.float64)
+    of_phase[phase @ torch.tensor([stride, 1]), torch.arange(kernel ** 2)] = 1
+    pixels = torch.cartesian_prod(*map(torch.arange, size)).double()
+
+    small: list[Tensor] = []
+    kernels: list[Tensor] = []
+    large: list[Tensor] = []
+    for u, v in ((u, v) for u in range(rows) for v in range(columns) if (u, v) <= (-u % rows, -v % columns)):
+        turns = 2 * torch.pi * torch.tensor([u / rows, v / columns], dtype=torch.float64)
+        cos, sin = (pixels @ turns).cos() / (rows * columns) ** 0.5, (pixels @ turns).sin() / (rows * columns) ** 0.5
+        re, im = (shift.double() @ turns).cos(), -(shift.double() @ turns).sin()
+        if (u, v) == (-u % rows, -v % columns):  # its own conjugate: a real number
+            small += [cos]
+            kernels += [re]
+            large += [cos]
+        else:  # each other one stands for its conjugate as well
+            small += [cos - sin, cos, -sin]
+            kernels += [re, im - re, re + im]
+            large += [2 * (cos - sin), -2 * sin, -2 * cos]
+    return torch.stack(small), torch.stack(kernels)[:, None] * of_phase, torch.stack(large, 1)

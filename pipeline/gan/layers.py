@@ -4,11 +4,23 @@ Keras pads a convolution of kernel k and stride s so that n pixels become ceil(n
 behind the image; PyTorch's symmetric padding shifts the result by one pixel at k = 5, s = 2. Images are (n, channels,
 height, width), stored channels last.
 """
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pipeline.gan import fourier
+from pipeline.gan import fast, fourier
+
+
+class Conv2d(nn.Conv2d):
+    """PyTorch's convolution, padded symmetrically: (n, c, h, w) -> (n, out, ceil(h / stride), ceil(w / stride))."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        assert isinstance(self.padding, tuple)
+        stride, before = self.stride[0], self.padding[0]
+        if fourier.pays(x.shape[2:], self.weight, stride, before):
+            return biased(fourier.conv2d(x, self.weight, stride, before), self.bias)
+        return super().forward(x)
 
 
 class SameConv2d(nn.Conv2d):
@@ -19,27 +31,44 @@ class SameConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         (kernel, _), (stride, _) = self.kernel_size, self.stride
-        top, bottom = same_padding(x.shape[2], kernel, stride)
-        left, right = same_padding(x.shape[3], kernel, stride)
+        (top, bottom), (left, right) = (same_padding(size, kernel, stride) for size in x.shape[2:])
+        if fourier.pays(x.shape[2:], self.weight, stride, top):
+            return biased(fourier.conv2d(x, self.weight, stride, top), self.bias)
         if (top, left) == (bottom, right):
             return F.conv2d(x, self.weight, self.bias, stride, (top, left))
         return F.conv2d(F.pad(x, (left, right, top, bottom)), self.weight, self.bias, stride)
 
 
-class SameConvTranspose2d(nn.ConvTranspose2d):
-    """The transpose of `SameConv2d`: (n, c, h, w) -> (n, out, stride * h, stride * w)."""
-
-    def __init__(self, channels: int, out: int, kernel: int, stride: int, bias: bool):
-        self.before, _ = same_padding(stride * kernel, kernel, stride)
-        super().__init__(channels, out, kernel, stride, self.before, bias=bias)
+class ConvTranspose2d(nn.ConvTranspose2d):
+    """The transpose of `Conv2d`: (n, c, h, w) -> (n, out, stride * h, stride * w)."""
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        if self.bias is None and self.stride == (1, 1) and fourier.pays(x):
-            return fourier.conv_transpose2d(x, self.weight, self.before)
-        height, width = (stride * size for stride, size in zip(self.stride, x.shape[2:]))
-        # The crop before the image is PyTorch's `padding`; what is too much behind it is cut off here. Batch norm's
-        # backward pass is ten times slower on the strides of a cut.
-        return super().forward(x)[:, :, :height, :width].contiguous(memory_format=torch.channels_last)
+        assert isinstance(self.padding, tuple)
+        stride, before = self.stride[0], self.padding[0]
+        height, width = size = torch.Size(stride * pixels for pixels in x.shape[2:])
+        if fourier.pays(size, self.weight, stride, before):
+            return biased(fourier.conv_transpose2d(x, self.weight, stride, before), self.bias)
+        y = super().forward(x)
+        if y.shape[2:] == size:
+            return y
+        # Batch norm's backward pass is ten times slower on the strides of a cut.
+        return y[:, :, :height, :width].contiguous(memory_format=torch.channels_last)
+
+
+class SameConvTranspose2d(ConvTranspose2d):
+    """The transpose of `SameConv2d`: (n, c, h, w) -> (n, out, stride * h, stride * w).
+
+    The crop before the image is PyTorch's `padding`; what is too much behind it is cut off.
+    """
+
+    def __init__(self, channels: int, out: int, kernel: int, stride: int, bias: bool):
+        before, _ = same_padding(stride * kernel, kernel, stride)
+        super().__init__(channels, out, kernel, stride, before, bias=bias)
+
+
+def biased(x: Tensor, bias: Tensor | None) -> Tensor:
+    """x (n, c, h, w) with `bias` (c,) added, if there is one."""
+    return x if bias is None else x + bias.to(x.dtype)[:, None, None]
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
@@ -81,28 +110,30 @@ class Labels(nn.Module):
 class Dropout(nn.Module):
     """In training, zeroes each value with probability p and scales the rest by 1 / (1 - p); p is exact to 1/65536.
 
-    On the CPU drawing `bernoulli_` masks is a third of a training step; 64-bit integers seen as four 16-bit ones and
-    compared with a threshold cost a quarter of that.
+    On the CPU drawing `bernoulli_` masks is a third of a training step; a comparison of 16-bit random numbers costs a
+    tenth of that, where nothing is converted.
     """
 
     def __init__(self, p: float, generator: torch.Generator):
         super().__init__()
         self.dropped = round(65536 * p)
+        self.scale = 65536 / (65536 - self.dropped)
         self.generator = generator
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return x
-        if x.device.type == "cpu":
-            keep = (random_int16(x, self.generator) >= self.dropped - 32768).to(x.dtype)
-        else:
+        if x.device.type != "cpu" or not fast.enabled():
             keep = torch.empty_like(x).bernoulli_(1 - self.dropped / 65536, generator=self.generator)
-        return x * keep.mul_(65536 / (65536 - self.dropped))
+            return x * keep.mul_(self.scale)
+        keep = random_int16(x, self.generator).ge_(self.dropped - 32768)  # 1 or 0
+        if x.dtype == torch.bfloat16:  # so many times the scale's bits are the scale or zero
+            return x * keep.mul_(int(torch.tensor(self.scale, dtype=x.dtype).view(torch.int16))).view(x.dtype)
+        return x * keep.to(x.dtype).mul_(self.scale)
 
 
 def random_int16(like: Tensor, generator: torch.Generator) -> Tensor:
-    """Uniform int16 of the shape and memory order of `like`, on the CPU."""
-    words = torch.empty(-(-like.numel() // 4), dtype=torch.int64)
-    # The whole range has to be named: a plain random_() leaves the top bit 0, so every fourth number would be >= 0.
-    words.random_(-2**63, None, generator=generator)
-    return words.view(torch.int16)[:like.numel()].as_strided(like.shape, like.stride())
+    """Uniform int16 of the shape and memory order of `like`, on the CPU: Chris Doty-Humphrey's SFC64, seeded anew."""
+    seed = int(torch.randint(2**63 - 1, (), generator=generator))
+    numbers = torch.from_numpy(np.random.SFC64(seed).random_raw(-(-like.numel() // 4)).view(np.int16))
+    return numbers[:like.numel()].as_strided(like.shape, like.stride())

@@ -48,7 +48,7 @@ def sample(G: nn.Module, network: Network, z: Tensor, device: Device) -> np.ndar
     images, y = [], labels(network, len(z))
     count = ceil(len(z) / BATCH)
     for part, labelled in zip(z.tensor_split(count), [None] * count if y is None else y.tensor_split(count)):
-        with torch.no_grad(), device.autocast():
+        with torch.no_grad(), device.arithmetic():
             fake = G(part.to(device.device), None if labelled is None else labelled.to(device.device))
         if not fake.isfinite().all():
             raise DivergedError("the generator makes images that are not finite: lower lr")

@@ -80,7 +80,7 @@ def fit(images: np.ndarray, labels: np.ndarray | None, classes: int, epochs: int
                 target = numbers.integers(TURNS, size=batch) if labels is None else labels[part]
                 seen = turned(images[part], target) if labels is None else images[part]
                 x, y = to_float(torch.from_numpy(seen)), torch.from_numpy(target).long()
-                with device.autocast():
+                with device.arithmetic():
                     logits = classifier(x.to(device.device))
                 adam.zero_grad()
                 F.cross_entropy(logits.float(), y.to(device.device)).backward()

@@ -45,7 +45,7 @@ def settled(D: Stack, network: Network, images: np.ndarray, device: Device) -> I
     """
     def feed() -> None:
         whole = max(min(len(images), STATISTICS_IMAGES) // STATISTICS_BATCH, 1) * STATISTICS_BATCH
-        with torch.no_grad(), device.autocast():
+        with torch.no_grad(), device.arithmetic():
             for x, y in inputs(images[:whole], network, device, STATISTICS_BATCH):
                 D(x, y)
 
@@ -60,7 +60,7 @@ def features(D: Stack, network: Network, images: tuple[np.ndarray, ...], device:
     The first array is that of training images, which batch norm's statistics are from.
     """
     found = []
-    with settled(D, network, images[0], device), device.autocast():
+    with settled(D, network, images[0], device), device.arithmetic():
         for array in images:
             kept, begin = np.empty((0, 0), np.float32), 0
             for x, y in inputs(array, network, device, BATCH):

@@ -31,7 +31,7 @@ def accuracy(network: Network, leak: float, train: np.ndarray, train_labels: np.
             if isinstance(module, Dropout):
                 module.generator = torch.Generator(device.device).manual_seed(seed)
     _teach(net, network, train, train_labels, updates, lr, seed, device)
-    with probe.settled(net, network, train, device), torch.no_grad(), device.autocast():
+    with probe.settled(net, network, train, device), torch.no_grad(), device.arithmetic():
         logits = [net(x, y).float().cpu() for x, y in probe.inputs(test, network, device, AT_A_TIME)]
     return (torch.cat(logits).argmax(1).numpy() == test_labels).mean().item()
 
@@ -48,7 +48,7 @@ def _teach(net: Stack, network: Network, images: np.ndarray, labels: np.ndarray,
             order = rng.permutation(len(images))
         index, order = order[:batch], order[batch:]
         (x, y), = probe.inputs(images[index], network, device, batch)
-        with device.autocast():
+        with device.arithmetic():
             logits = net(x, y)
         adam.zero_grad()
         F.cross_entropy(logits.float(), torch.from_numpy(labels[index]).long().to(device.device)).backward()

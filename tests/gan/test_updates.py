@@ -11,9 +11,10 @@ from torch.nn import functional as F
 from pipeline.data.images import Dataset
 from pipeline.errors import InputError
 from pipeline.gan import literature, training, updates
+from pipeline.gan.layers import Dropout
 from pipeline.gan.updates import Batch, State
 from pipeline.sections import Run
-from tests.conftest import FP32
+from tests.conftest import FP32, PLAIN
 
 RUN = Run(batch=20, lr=2e-4, beta1=0.5, leak=0.2)
 bce = F.binary_cross_entropy_with_logits
@@ -186,3 +187,31 @@ def test_a_single_image_that_batch_norm_would_see_alone_is_refused(dataset: Data
     state = start("paper-mnist")
     with pytest.raises(InputError, match="batches of 20 leave a last one of a single image out of 41"):
         next(training.train(state, dataset.train_images[:41], dataset.train_labels, 20, 41, 0, 1000, FP32, 0))
+
+
+@pytest.mark.parametrize("name", ["slides", "guidelines-28"])
+def test_one_pass_over_real_and_fake_says_what_two_say(name: str) -> None:
+    """With batch norm, which must see them apart, there are two."""
+    state = start(name)
+    batch = batch_of(state)
+    fake = torch.rand(7, *state.network.image, generator=torch.Generator().manual_seed(2))
+    for module in state.D:
+        module.train(not isinstance(module, Dropout))
+    found = updates.judge(state.D, batch, fake)
+    for ours, expected in zip(found, logits(state, batch, fake)):
+        torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["slides", "guidelines-28", "paper-mnist"])
+def test_the_fast_way_is_the_plain_way(name: str) -> None:
+    """Every rule and network: the same losses and gradients of both networks in float64, without dropout."""
+    results = []
+    for device in (FP32, PLAIN):
+        state = start(name)
+        batch = doubled(state, batch_of(state))
+        for module in state.D:
+            module.train(not isinstance(module, Dropout))
+        losses = [updates.RULES[state.network.updates](state, batch, turn, device) for turn in range(2)]
+        results.append([*losses, *(p.grad for net in (state.G, state.D) for p in net.parameters())])
+    for ours, plain in zip(*results):
+        torch.testing.assert_close(ours, plain, rtol=1e-5, atol=1e-9 + 1e-6 * plain.abs().max().item())

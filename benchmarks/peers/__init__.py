@@ -1,0 +1,1 @@
+"""What people would use instead: the same networks in the frameworks' own words."""
