@@ -8,7 +8,10 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import asdict
+from functools import reduce
+from operator import add
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +25,17 @@ from pipeline.data import images, pixels
 from pipeline.data.images import Dataset
 from pipeline.documents import Study
 from pipeline.errors import InputError
-from pipeline.gan import checkpoint, devices, literature, sampling, training
+from pipeline.gan import checkpoint, devices, literature, parallel, sampling, training
 from pipeline.gan.devices import Device
 from pipeline.gan.networks import Network
 from pipeline.gan.training import Progress
 from pipeline.gan.updates import State
+from pipeline.scores import frechet
 from pipeline.scores import reference as references
 from pipeline.scores.reference import Reference
 from pipeline.sections import Design
 from pipeline.store import Description
+from pipeline.tracking import Tracker
 
 WORK = Path(".work/train")
 GRID_SEED, FID_SEED = sampling.SEED + 1, sampling.SEED + 2  # of the z of all runs' snapshots
@@ -40,8 +45,14 @@ History = dict[str, list[dict[str, float]]]  # "losses" and "fid": rows, each wi
 def train(name: str, data: Path, reference: Path, model: Path, report: Path) -> None:
     """Trains the run NAME of params.yaml on DATA into the folder MODEL; curves and sample grids go to REPORT.
 
-    A name like recipes/paper-64 is a recipe of recipes/params.yaml.
+    A name like recipes/paper-64 is a recipe of recipes/params.yaml. Under torchrun all its processes train together.
     """
+    with parallel.group():
+        _train(name, data, reference, model, report)
+
+
+def _train(name: str, data: Path, reference: Path, model: Path, report: Path) -> None:
+    """What each process does; the first of them logs and saves."""
     section, label = params.study(name)
     run, design = section.runs[label], section.train
     dataset = images.load(data)
@@ -55,49 +66,58 @@ def train(name: str, data: Path, reference: Path, model: Path, report: Path) -> 
     defined_by = {"run": asdict(run), "train": asdict(section.train), "sampling": asdict(section.sampling),
                   "data": dataset.digest, "reference": real.digest, "device": device.facts,
                   "sources": {str(path): digest for path, digest in stage.sources().items()}}
-    scratch = WORK / stage.digest(defined_by)
+    scratch, first = WORK / stage.digest(defined_by), parallel.rank() == 0
 
     state = training.start(network, run, design.seed, device)
     history: History = {"losses": [], "fid": []}
     if (scratch / "state.pt").exists():
         history = checkpoint.load_state(scratch / "state.pt", state)
         print(f"{label}: resuming after {state.images_seen:,} images", file=sys.stderr)
-    with tracking.run(describe(section, name, dataset, defined_by, scratch)) as tracker:
+    description = describe(section, name, dataset, defined_by, scratch)
+    with tracking.run(description) if first else nullcontext(Tracker()) as tracker:
         saved = time.monotonic()
         total = design.epochs * len(train_images)
         steps = training.train(state, train_images, dataset.train_labels, run.batch, total, design.seed,
                                design.report_images, device, design.decay_epochs)
-        for progress in bar(steps, label, state.images_seen, total):
+        for progress in bar(steps, label, state.images_seen, total) if first else steps:
             values = {"loss_D": progress.loss_D, "loss_G": progress.loss_G}
             history["losses"].append({"images_seen": progress.images_seen} | values)
             if progress.epoch_ended or due(progress.images_seen, history["fid"], design.fid_every):
                 grid, fid = snapshot(state, section, real, device)
                 history["fid"].append({"images_seen": progress.images_seen} | fid)
-                files.write(scratch / "samples" / picture(progress.images_seen), pixels.png(grid))
+                if first:
+                    files.write(scratch / "samples" / picture(progress.images_seen), pixels.png(grid))
                 tracker.image("samples", grid, progress.images_seen)
                 values |= fid
             tracker.metrics(values, progress.images_seen)
-            if time.monotonic() - saved >= design.checkpoint_seconds:
+            if first and time.monotonic() - saved >= design.checkpoint_seconds:
                 checkpoint.save_state(scratch / "state.pt", state, history)
                 saved = time.monotonic()
         facts = {"network": {"name": design.network, "width": design.width, "violate": design.violate},
                  "leak": run.leak, "run": asdict(run), "epochs": design.epochs, "seed": design.seed,
                  "images": len(train_images), "images_seen": state.images_seen, "data": dataset.digest,
                  "reference": real.digest}
-        tracker.tags({"model": checkpoint.save_model(model, state.G, state.D, facts)})
-    write(report, history, scratch / "samples")
-    (scratch / "state.pt").unlink(missing_ok=True)  # first: a half-removed folder must not be resumed
-    shutil.rmtree(scratch)
+        if first:
+            tracker.tags({"model": checkpoint.save_model(model, state.G, state.D, facts)})
+    if first:
+        write(report, history, scratch / "samples")
+        (scratch / "state.pt").unlink(missing_ok=True)  # first: a half-removed folder must not be resumed
+        shutil.rmtree(scratch)
 
 
 def snapshot(state: State, section: Study, real: Reference, device: Device) -> tuple[Image, dict[str, float]]:
-    """The grid of samples of the fixed z, and the Fréchet distance of more, under its name; `state` stays as it is."""
+    """The grid of samples of the fixed z, and the Fréchet distance of more, under its name; `state` stays as it is.
+
+    Processes that train together make their shares of the samples.
+    """
     wanted, network = section.train, state.network
     z_grid = sampling.prior(network, wanted.grid ** 2, torch.Generator().manual_seed(GRID_SEED))
-    z_fid = sampling.prior(network, wanted.fid_images, torch.Generator().manual_seed(FID_SEED))
-    with sampling.evaluating(state.G, network, section.sampling, device) as G:
+    z_fid = parallel.share(sampling.prior(network, wanted.fid_images, torch.Generator().manual_seed(FID_SEED)))
+    with parallel.alone(), sampling.evaluating(state.G, network, section.sampling, device) as G:
         grid = pixels.grid(sampling.sample(G, network, z_grid, device), wanted.grid)
-        return grid, {real.name(wanted.fid_images): real.fid(sampling.sample(G, network, z_fid, device))}
+        seen = real.moments_of(sampling.sample(G, network, z_fid, device))
+    everyones = reduce(add, parallel.gathered(seen))
+    return grid, {real.name(wanted.fid_images): frechet.distance(everyones, real.moments)}
 
 
 def write(report: Path, history: History, samples: Path) -> None:

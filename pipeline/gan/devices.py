@@ -13,7 +13,7 @@ import torch
 
 from pipeline import files
 from pipeline.errors import InputError
-from pipeline.gan import fast
+from pipeline.gan import fast, parallel
 from pipeline.sections import Hardware
 
 
@@ -40,7 +40,8 @@ class Device:
         if kind != "mps":
             kind = torch.cuda.get_device_name() if kind == "cuda" else torch.cpu.get_capabilities()["cpu_name"]
         return {"device": kind, "dtype": str(self.dtype).removeprefix("torch."), "fast": self.fast,
-                "threads": torch.get_num_threads(), "torch": torch.__version__}
+                "threads": torch.get_num_threads(), "torch": torch.__version__,
+                **({"processes": parallel.count()} if parallel.count() > 1 else {})}
 
 
 def choose(hardware: Hardware) -> Device:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pipeline.gan import fast, fourier
+from pipeline.gan import fast, fourier, parallel
 
 
 class Conv2d(nn.Conv2d):
@@ -124,7 +124,8 @@ class Dropout(nn.Module):
         if not self.training:
             return x
         if x.device.type != "cpu" or not fast.enabled():
-            keep = torch.empty_like(x).bernoulli_(1 - self.dropped / 65536, generator=self.generator)
+            everyones = torch.cat([torch.empty_like(x)] * parallel.count())
+            keep = parallel.share(everyones.bernoulli_(1 - self.dropped / 65536, generator=self.generator))
             return x * keep.mul_(self.scale)
         keep = random_int16(x, self.generator).ge_(self.dropped - 32768)  # 1 or 0
         if x.dtype == torch.bfloat16:  # so many times the scale's bits are the scale or zero
@@ -133,7 +134,10 @@ class Dropout(nn.Module):
 
 
 def random_int16(like: Tensor, generator: torch.Generator) -> Tensor:
-    """Uniform int16 of the shape and memory order of `like`, on the CPU: Chris Doty-Humphrey's SFC64, seeded anew."""
+    """Uniform int16 of the shape and memory order of `like`, on the CPU, from SFC64 (Doty-Humphrey) seeded anew.
+
+    Processes that train together have the same `generator` and draw other numbers.
+    """
     seed = int(torch.randint(2**63 - 1, (), generator=generator))
-    numbers = torch.from_numpy(np.random.SFC64(seed).random_raw(-(-like.numel() // 4)).view(np.int16))
-    return numbers[:like.numel()].as_strided(like.shape, like.stride())
+    words = np.random.SFC64([seed, parallel.rank()]).random_raw(-(-like.numel() // 4))
+    return torch.from_numpy(words.view(np.int16))[:like.numel()].as_strided(like.shape, like.stride())

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from pipeline.data.pixels import to_float
 from pipeline.errors import DivergedError, InputError
-from pipeline.gan import sampling, updates
+from pipeline.gan import parallel, sampling, updates
 from pipeline.gan.build import build
 from pipeline.gan.devices import Device
 from pipeline.gan.layers import Dropout
@@ -42,6 +42,7 @@ def start(network: Network, run: Run, seed: int, device: Device) -> State:
             module.generator = generator
     G, D = G.to(device.device), D.to(device.device)
     optimiser_G, optimiser_D = (updates.optimiser(network, net, run) for net in (G, D))
+    parallel.join([G, D], [optimiser_G, optimiser_D])
     return State(G, D, optimiser_G, optimiser_D, generator, network, run.lr)
 
 
@@ -73,12 +74,15 @@ def train(state: State, images: np.ndarray, labels: np.ndarray, batch: int, tota
             steps += 1
             before, state.images_seen = state.images_seen, state.images_seen + len(index)
             if begin + batch >= stop or state.images_seen // every > before // every:
-                yield progress(state.images_seen, state.images_seen % n == 0, losses_seen / steps)
+                yield progress(state.images_seen, state.images_seen % n == 0, parallel.mean(losses_seen / steps))
                 losses_seen, steps = torch.zeros_like(losses_seen), 0
 
 
 def check(state: State, n: int, batch: int, total: int) -> None:
-    """InputError when the batch norm of vectors would see a single one, which has no variance."""
+    """InputError when the batch norm of vectors would see a single one, which has no variance, or when processes that
+    train together would have unequal shares of a batch.
+    """
+    parallel.check(n, batch, total)
     nets = [*state.D, *(state.G if state.network.classes else [])]  # else G makes whole batches
     vectors = any(isinstance(module, torch.nn.BatchNorm1d) for module in nets)
     if vectors and 1 in (n % batch, total % n % batch):
@@ -88,16 +92,20 @@ def check(state: State, n: int, batch: int, total: int) -> None:
 
 def load(state: State, images: np.ndarray, labels: np.ndarray, index: np.ndarray, batch: int,
          device: Device) -> Batch:
-    """The mini-batch of the images at `index` on `device`; copies to a GPU are not waited for."""
+    """This process's share of the mini-batch of the images at `index`, on `device`; copies to a GPU are not waited for.
+
+    All processes draw the same z, of which each keeps its own.
+    """
     network = state.network
+    # A conditional G makes as many fakes, of the same labels; any other always a whole batch.
+    z = parallel.share(sampling.prior(network, len(index) if network.classes else batch, state.generator))
+    index = parallel.share(index)
     pixels, y = torch.from_numpy(images[index]), None
     if device.device.type == "cuda":
         pixels = pixels.pin_memory().to(device.device, non_blocking=True)
     real = to_float(pixels.to(device.device), network.low)
     if network.classes:
         y = F.one_hot(torch.from_numpy(labels[index]).long(), network.classes).float().to(device.device)
-    # A conditional G makes as many fakes, of the same labels; any other always a whole batch.
-    z = sampling.prior(network, len(index) if network.classes else batch, state.generator)
     return Batch(real, y, z)
 
 

@@ -42,8 +42,11 @@ class Reference:
 
     def fid(self, images: np.ndarray) -> float:
         """Fréchet distance of uint8 `images` (n, c, h, w) from the training images, in the classifier's features."""
-        features = classifier.features(self.classifier, images)
-        return frechet.distance(frechet.moments(features), self.moments)
+        return frechet.distance(self.moments_of(images), self.moments)
+
+    def moments_of(self, images: np.ndarray) -> Moments:
+        """The moments of uint8 `images` (n, c, h, w) in the classifier's features."""
+        return frechet.moments(classifier.features(self.classifier, images))
 
     @property
     def digest(self) -> str:

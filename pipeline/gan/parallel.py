@@ -1,0 +1,160 @@
+"""Data-parallel training under torchrun: every process sees its share of each mini-batch, and all update alike.
+
+Gradients are averaged before each optimiser's step, and batch norm takes the statistics of the whole batch, so that
+processes together do what one does with the same batch, up to the order of sums; dropout draws other masks. Both talk
+over gloo on CPUs and over nccl on GPUs. DistributedDataParallel is not used, because it hangs on the backward pass of
+one loss, and the simultaneous update of G has none (`updates.simultaneous`); nor SyncBatchNorm, which knows no CPU.
+"""
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim import Optimizer
+
+from pipeline.errors import InputError
+
+_alone = ContextVar("alone", default=False)
+Rows = TypeVar("Rows", Tensor, np.ndarray)
+
+
+@contextmanager
+def group() -> Iterator[None]:
+    """The processes that torchrun has started talk to each other inside this context; one that runs alone does not."""
+    if int(os.environ.get("WORLD_SIZE", 1)) == 1:
+        yield
+        return
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    try:
+        yield
+    finally:
+        distributed.destroy_process_group()
+
+
+def count() -> int:
+    """How many processes train together here."""
+    return distributed.get_world_size() if distributed.is_initialized() and not _alone.get() else 1
+
+
+def rank() -> int:
+    """The number of this process, from 0 on; 0 is the one that logs and saves."""
+    return distributed.get_rank() if distributed.is_initialized() else 0
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Inside this context the process works for itself: nothing is waited for."""
+    token = _alone.set(True)
+    try:
+        yield
+    finally:
+        _alone.reset(token)
+
+
+def share(rows: Rows) -> Rows:
+    """This process's part of `rows`; the parts of all together are all rows, without overlap."""
+    return rows[rank()::count()] if count() > 1 else rows
+
+
+def check(n: int, batch: int, total: int) -> None:
+    """InputError when a mini-batch of `batch` out of `n` images, up to `total`, cannot be divided evenly."""
+    if batch < count():
+        raise InputError(f"{count()} processes share batches of {batch}: expected at most as many processes as images")
+    sizes = {"a batch": batch, "the last batch of an epoch": n % batch, "the last batch": total % n % batch}
+    for what, size in sizes.items():
+        if size % count():
+            raise InputError(f"{what} has {size} images, which do not divide among {count()} processes: choose a batch "
+                             "size, and a number of images, that do")
+
+
+def mean(values: Tensor) -> Tensor:
+    """The mean of `values` over all processes."""
+    if count() > 1:
+        values = values.clone()
+        distributed.all_reduce(values)
+        values /= count()
+    return values
+
+
+def gathered(mine: Any) -> list[Any]:
+    """What every process has, in the order of their ranks."""
+    if count() == 1:
+        return [mine]
+    everyones: list[Any] = [None] * count()
+    distributed.all_gather_object(everyones, mine)
+    return everyones
+
+
+def join(nets: list[nn.Sequential], optimisers: list[Optimizer]) -> None:
+    """Networks and optimisers that were built alike in all processes stay alike from here on."""
+    if count() == 1:
+        return
+    for net in nets:
+        for place, module in enumerate(net):
+            if isinstance(module, _BatchNorm):
+                net[place] = SynchronisedBatchNorm.of(module)
+    for optimiser in optimisers:
+        optimiser.register_step_pre_hook(_average)
+
+
+def _average(optimiser: Optimizer, args: Any, kwargs: Any) -> None:
+    """Replaces the gradients by their means over all processes, in one message."""
+    gradients = [p.grad for group in optimiser.param_groups for p in group["params"] if p.grad is not None]
+    flat = mean(torch.cat([gradient.flatten() for gradient in gradients]))
+    for gradient, averaged in zip(gradients, flat.split([gradient.numel() for gradient in gradients])):
+        gradient.copy_(averaged.view(gradient.shape))
+
+
+class SynchronisedBatchNorm(_BatchNorm):
+    """Batch norm with the statistics of all processes' images, of which each has as many; vectors or maps."""
+
+    @classmethod
+    def of(cls, norm: _BatchNorm) -> "SynchronisedBatchNorm":
+        """`norm`, with its own parameters and averages, synchronised."""
+        new = cls(norm.num_features, norm.eps, norm.momentum, norm.affine)
+        new.weight, new.bias = norm.weight, norm.bias
+        for name, buffer in norm.named_buffers():
+            setattr(new, name, buffer)
+        return new
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        """Vectors and maps alike."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if count() == 1 or not self.training:
+            return super().forward(x)
+        values = x.float()
+        axes, shape = [0, *range(2, x.dim())], [1, -1, *[1] * (x.dim() - 2)]
+        n = values.numel() // values.shape[1] * count()
+        mean = _Sum.apply(values.sum(axes)) / n
+        centred = values - mean.view(shape)
+        variance = _Sum.apply(centred.square().sum(axes)) / n
+        with torch.no_grad():
+            assert self.running_mean is not None and self.running_var is not None and self.momentum is not None
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * (n / (n - 1)), self.momentum)
+        y = centred * (variance + self.eps).rsqrt().view(shape)
+        return (y * self.weight.view(shape) + self.bias.view(shape) if self.affine else y).to(x.dtype)
+
+
+class _Sum(torch.autograd.Function):
+    """The sum over all processes; each one's loss depends on it, so gradients are summed as well."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        total = x.clone()
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        total = gradient.clone()
+        distributed.all_reduce(total)
+        return total
