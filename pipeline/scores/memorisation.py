@@ -20,20 +20,33 @@ PART = 1 << 25  # pixels of training images in memory at a time
 
 @dataclass(frozen=True)
 class Nearest:
-    """Of each image, the distance (n,) to its nearest training image, and which (n,) that is."""
+    """Of each image, the distance (n,) to its nearest training image, and which (n,) that is; or (n, k) of several."""
     distances: np.ndarray
     indices: np.ndarray
 
 
 def nearest(images: np.ndarray, train: np.ndarray) -> Nearest:
     """The training images uint8 (m, c, h, w), mapped into memory or not, that are nearest to `images` (n, c, h, w)."""
+    found = closest(images, train, 1)
+    return Nearest(found.distances[:, 0], found.indices[:, 0])
+
+
+def closest(images: np.ndarray, train: np.ndarray, k: int) -> Nearest:
+    """The k training images nearest to each image, as `nearest`, but (n, k), nearest first.
+
+    ScoreError when there are fewer than k.
+    """
+    if not 0 < k <= len(train):
+        raise ScoreError(f"{k} nearest training images were asked for; there are {len(train)}")
     queries = flat(images)
-    best, which = np.full(len(images), np.inf), np.zeros(len(images), np.int64)
+    best, which = np.empty((len(images), 0)), np.empty((len(images), 0), np.int64)
     step = max(1, PART // queries.shape[1])
     for begin in range(0, len(train), step):
-        distances, indices = neighbours.nearest(queries, flat(train[begin:begin + step]))
-        closer = distances[:, 0] < best
-        best[closer], which[closer] = distances[closer, 0], begin + indices[closer, 0]
+        part = flat(train[begin:begin + step])
+        distances, indices = neighbours.nearest(queries, part, min(k, len(part)))
+        best, which = np.hstack([best, distances]), np.hstack([which, begin + indices])
+        order = best.argsort(1, kind="stable")[:, :k]  # of equally near ones, the earlier stay in front
+        best, which = np.take_along_axis(best, order, 1), np.take_along_axis(which, order, 1)
     return Nearest(best, which)
 
 
