@@ -32,9 +32,8 @@ ui: .venv/installed  ## MLflow on this project's runs
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --workers 1 --port $(PORT)
 
 bench: .venv/installed
-	$(ACTIVATE) && python -m benchmarks.training && python -m benchmarks.tracking && python -m benchmarks.batch_norm && \
-	python -m benchmarks.search && python -m benchmarks.networks && python -m benchmarks.pictures && \
-	python -m benchmarks.scores && python -m benchmarks.inception && python -m benchmarks.svm
+	$(ACTIVATE) && for name in training startup overhead quality growth networks batch_norm search pictures scores inception svm; do \
+		echo; echo "## python -m benchmarks.$$name"; python -m benchmarks.$$name || exit; done
 
 .venv/installed: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -2,6 +2,7 @@
 from collections.abc import Callable
 
 import numpy as np
+import torch
 
 from pipeline.gan import devices, literature, sampling, training
 from pipeline.gan.devices import Device
@@ -71,3 +72,13 @@ def work(name: str, batch: int) -> tuple[Network, np.ndarray]:
 def chosen(precision: str, fast: bool) -> Device:
     """The CPU with that precision."""
     return devices.choose(Hardware(device="cpu", precision=precision, fast=fast))  # type: ignore[arg-type]
+
+
+def roof() -> Callable[[], None]:
+    """A product of two matrices of 2048 x 2048 in bfloat16: as fast as this machine multiplies."""
+    a = torch.randn(2048, 2048).to(torch.bfloat16)
+
+    def multiply() -> None:
+        a @ a
+
+    return multiply

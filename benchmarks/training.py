@@ -1,96 +1,73 @@
-"""Images per second of this project's training step against the textbook's: python -m benchmarks.training
+"""Training and sampling against what people would use instead: python -m benchmarks.training
 
-On the CPU, taking turns.
-
-The textbook loop follows the public PyTorch DCGAN example's method on the slides' networks: a DataLoader over
-tensors, float32, `nn.Dropout`, symmetric-padding convolutions of the same sizes, D's step on real and fake as two
-backward passes, then G's step through the updated D.
+Images per second of one training step, and of 10,000 samples, every contestant in a process of its own and all in turns
+(`contest.py`); the best of Keras' settings counts. Beside it the share of the machine's arithmetic: the products that
+the plain formulation has (torch.utils.flop_counter), at our rate, against the rate of a large matrix product in
+bfloat16 measured in the same run. A transform that saves products can push the share past 100 %.
 """
 import statistics
-import time
-from collections.abc import Callable, Iterator
 
-import numpy as np
 import torch
-from torch import nn
-from torch.nn import functional as F
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.flop_counter import FlopCounterMode
 
-from pipeline.gan import devices, literature, training
-from pipeline.sections import Hardware, Run
+from benchmarks.contest import race
+from benchmarks.contestants import SAMPLES, chosen
+from pipeline.gan import literature, training, updates
+from pipeline.gan.updates import Batch
+from pipeline.sections import Run
 
-REPETITIONS = 5
-STEPS = 12
+WORK = (("slides", 100, 12), ("slides", 256, 6), ("torch-64", 128, 3), ("paper-64", 128, 2))  # last: steps in a turn
+ROUNDS = 7
+KERAS = (("mixed_bfloat16", False), ("float32", False), ("mixed_bfloat16", True))  # precision, XLA
 
 
 def main() -> None:
-    """Prints a table row for each batch size: both rates and their ratio, medians of interleaved repetitions."""
-    images = np.random.default_rng(0).integers(0, 256, (256 * STEPS, 1, 28, 28), np.uint8)
-    device = devices.choose(Hardware(device="cpu", precision="auto", fast=True))
-    print(f"{device.facts}\n| batch | textbook, images/s | this project, images/s | ratio |\n|---|---:|---:|---:|")
-    for batch in (100, 256):
-        contestants = [textbook(images, batch), ours(images, batch, device)]
-        rates: list[list[float]] = [[], []]
-        for step in contestants:
-            step()
-        for _ in range(REPETITIONS):
-            for step, seen in zip(contestants, rates):
-                begin = time.perf_counter()
-                for _ in range(STEPS):
-                    step()
-                seen.append(batch * STEPS / (time.perf_counter() - begin))
-        plain, fast = map(statistics.median, rates)
-        ratio = statistics.median(b / a for a, b in zip(*rates))
-        print(f"| {batch} | {plain:.0f} | {fast:.0f} | {ratio:.2f} |")
+    """Prints a table of rates and ratios, medians over the rounds."""
+    print(f"{chosen('auto', True).facts}\n| work | batch | here, images/s | textbook | Keras, best "
+          "| its setting | textbook: ratio | Keras: ratio | of the bf16 roof |\n"
+          "|---|---:|---:|---:|---:|---|---:|---:|---:|")
+    for name, batch, steps in WORK:
+        keras = [f"c.keras({name!r}, {batch}, {precision!r}, {xla})" for precision, xla in KERAS]
+        everyone = [f"c.ours({name!r}, {batch})", f"c.textbook({name!r}, {batch})", "c.roof()", *keras]
+        ours, textbook, product, *peers = race(everyone, steps, ROUNDS)
+        best = min(range(len(peers)), key=lambda i: statistics.median(peers[i]))
+        setting = KERAS[best][0] + (", XLA" if KERAS[best][1] else "")
+        share = statistics.median(flops(name, batch) / a / (ROOF_FLOPS / b) for a, b in zip(ours, product))
+        rates = " | ".join(f"{rate(batch, seconds):.0f}" for seconds in (ours, textbook, peers[best]))
+        ratios = f"{ratio(ours, textbook):.2f} | {ratio(ours, peers[best]):.2f}"
+        print(f"| {name} | {batch} | {rates} | {setting} | {ratios} | {share:.0%} |", flush=True)
+    contestants = ["c.our_samples('slides')", "c.textbook_samples('slides')",
+                   *(f"c.keras_samples('slides', {precision!r})" for precision in ("mixed_bfloat16", "float32"))]
+    ours, textbook, *peers = race(contestants, 1, ROUNDS)
+    best = min(range(len(peers)), key=lambda i: statistics.median(peers[i]))
+    print(f"| {SAMPLES:,} samples of slides | – | {rate(SAMPLES, ours):.0f} | {rate(SAMPLES, textbook):.0f} "
+          f"| {rate(SAMPLES, peers[best]):.0f} | {KERAS[best][0]}, predict | {ratio(ours, textbook):.2f} "
+          f"| {ratio(ours, peers[best]):.2f} | – |")
 
 
-def ours(images: np.ndarray, batch: int, device: devices.Device) -> Callable[[], None]:
-    """A function that takes one step of this project's training loop."""
-    state = training.start(literature.network("slides"), Run(batch=batch, lr=2e-4, beta1=0.5, leak=0.2), 0, device)
-    images = images[:len(images) // batch * batch]
-    labels = np.zeros(len(images), np.uint8)
-    steps = training.train(state, images, labels, batch, 1_000 * len(images), 0, batch, device, 0)
-
-    def step() -> None:
-        next(steps)
-
-    return step
+ROOF_FLOPS = 2 * 2048 ** 3  # of `contestants.roof`
 
 
-def textbook(images: np.ndarray, batch: int) -> Callable[[], None]:
-    """A function that takes one step of the textbook's loop."""
-    torch.manual_seed(0)
-    G = nn.Sequential(
-        nn.Linear(100, 12544, bias=False), nn.BatchNorm1d(12544), nn.LeakyReLU(0.2), nn.Unflatten(1, (256, 7, 7)),
-        nn.ConvTranspose2d(256, 128, 5, 1, 2, bias=False), nn.BatchNorm2d(128), nn.LeakyReLU(0.2),
-        nn.ConvTranspose2d(128, 64, 5, 2, 2, 1, bias=False), nn.BatchNorm2d(64), nn.LeakyReLU(0.2),
-        nn.ConvTranspose2d(64, 1, 5, 2, 2, 1, bias=False), nn.Tanh())
-    D = nn.Sequential(
-        nn.Conv2d(1, 64, 5, 2, 2), nn.LeakyReLU(0.2), nn.Dropout(0.3),
-        nn.Conv2d(64, 128, 5, 2, 2), nn.LeakyReLU(0.2), nn.Dropout(0.3), nn.Flatten(), nn.Linear(6272, 1))
-    adam_G, adam_D = (torch.optim.Adam(net.parameters(), 2e-4, (0.5, 0.999)) for net in (G, D))
-    dataset = TensorDataset(torch.from_numpy(images).float() / 127.5 - 1)
+def rate(images: int, seconds: list[float]) -> float:
+    """Images per second."""
+    return images / statistics.median(seconds)
 
-    def batches() -> Iterator[torch.Tensor]:
-        while True:
-            for real, in DataLoader(dataset, batch, shuffle=True, drop_last=True):
-                yield real
 
-    source = batches()
+def ratio(ours: list[float], theirs: list[float]) -> float:
+    """How many times as fast as they we are, round by round."""
+    return statistics.median(b / a for a, b in zip(ours, theirs))
 
-    def step() -> None:
-        real = next(source)
-        ones, zeros = torch.ones(batch, 1), torch.zeros(batch, 1)
-        adam_D.zero_grad()
-        F.binary_cross_entropy_with_logits(D(real), ones).backward()
-        fake = G(torch.randn(batch, 100))
-        F.binary_cross_entropy_with_logits(D(fake.detach()), zeros).backward()
-        adam_D.step()
-        adam_G.zero_grad()
-        F.binary_cross_entropy_with_logits(D(fake), ones).backward()
-        adam_G.step()
 
-    return step
+def flops(name: str, batch: int) -> int:
+    """Floating-point operations of one training step, plainly."""
+    network, device = literature.network(name), chosen("fp32", False)
+    state = training.start(network, Run(batch=batch, lr=2e-4, beta1=0.5, leak=0.2), 0, device)
+    mini = Batch(torch.zeros(batch, *network.image), None, torch.randn(batch, network.z_dim))
+    turns = 2 if network.updates == "in turns" else 1
+    with FlopCounterMode(display=False) as counter:
+        for turn in range(turns):
+            updates.RULES[network.updates](state, mini, turn, device)
+    return counter.get_total_flops() // turns
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""The DCGAN laboratory: fetch -> reference -> train -> evaluate -> report, and search; one module per DVC stage.
+"""The DCGAN laboratory, one module per DVC stage: fetch, reference, train, evaluate, internals, report; and search.
 
 Stages are thin: they read files and `params.yaml`, call the rooms, and write files.
 
     params    params.yaml, read once and checked           files      files and folders that are whole or absent
     sections  its sections as frozen dataclasses           documents  the files that sections make up
+    finished  the sections about finished runs             latent/    what the paper does with z and inside G and D
     errors    what can go wrong, in one line               stage      what all stages share
     data/     what a data set is and where it comes from   tracking   the only door to MLflow, which cannot hurt a run
     gan/      networks as data, builder, losses, training  store      MLflow's side of that door

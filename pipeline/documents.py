@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pipeline.sections import (Data, Design, Evaluate, Hardware, Name, Reference, Run, Sampling, Search, Section, Train,
-                               Watch)
+from pipeline.finished import Evaluate, Internals
+from pipeline.sections import Data, Design, Hardware, Name, Reference, Run, Sampling, Search, Section, Train, Watch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +22,7 @@ class Common(Section):
 class Study(Common):
     """Trainings that share all but their run."""
     train: Train
+    internals: Internals
     runs: Annotated[dict[Name, Run], Field(min_length=1)]
 
 
@@ -55,3 +56,4 @@ class Recipes(Section):
     transfers: dict[Name, Transfer]
     sampling: Sampling
     evaluate: Evaluate
+    internals: Internals

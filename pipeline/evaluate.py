@@ -14,6 +14,7 @@ from pipeline.data import images, pixels
 from pipeline.data.images import Dataset
 from pipeline.documents import Study
 from pipeline.errors import InputError
+from pipeline.finished import Evaluate
 from pipeline.gan import checkpoint, devices, sampling
 from pipeline.gan.checkpoint import Model
 from pipeline.gan.devices import Device
@@ -22,7 +23,6 @@ from pipeline.scores import reference as references
 from pipeline.scores import sampled
 from pipeline.scores.reference import Reference
 from pipeline.scores.sampled import Set, Side
-from pipeline.sections import Evaluate
 from pipeline.store import Description
 
 PAIRS = 20

@@ -54,7 +54,7 @@ def study(name: str) -> tuple[Study, str]:
     run = Run(**{field.name: given[field.name] for field in fields(Run)})
     data = _known(recipe.data, book.data, f"{path}: recipes.{name}.data", "data set")
     return Study(hardware=book.hardware, data=data, reference=book.reference, sampling=book.sampling,
-                 evaluate=book.evaluate, train=train, runs={name: run}), name
+                 evaluate=book.evaluate, internals=book.internals, train=train, runs={name: run}), name
 
 
 def place(name: str, section: str = "") -> str:

@@ -11,12 +11,12 @@ from pipeline import params, stage
 from pipeline.data import images
 from pipeline.data.images import Dataset
 from pipeline.errors import InputError
+from pipeline.finished import Evaluate
 from pipeline.gan import devices
 from pipeline.scores import classifier, discriminator, frechet
 from pipeline.scores import reference as references
 from pipeline.scores import sampled
 from pipeline.scores.reference import Reference
-from pipeline.sections import Evaluate
 
 PART = 1 << 16  # images whose features are in memory at a time
 

@@ -108,44 +108,6 @@ class Sampling(Section):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inception(Section):
-    """Scores in the features of Inception-v3: of `images` generated against `real_images` training images; 0 is none.
-
-    `weights` is the file of its weights; without one it is looked for in PyTorch's cache, and downloaded.
-    """
-    images: Annotated[int, Field(ge=0)]
-    real_images: Annotated[int, Field(ge=2)]
-    resize: Literal["tf1", "half-pixel"]
-    weights: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluate(Section):
-    """Scores of a finished run.
-
-    Of samples: `seeds` sets of `fid_images`, drawn from `seed` on, with `neighbours` for precision, recall, density
-    and coverage, and nearest training images of the first `memorisation_images`. Of a conditional generator also
-    classifiers fitted on so many `generated_labels`. Of D: a probe that sees `probe_images` (none means all), whose
-    last share `probe_validation` chooses its C, and one of `labels_per_class`, averaged over `resamples`. As a control
-    D's architecture learns from the same labels, with `supervised_updates` of Adam and `supervised_lr`.
-    """
-    seed: Seed
-    seeds: Count
-    fid_images: Annotated[int, Field(ge=2)]
-    neighbours: Count
-    memorisation_images: Annotated[int, Field(ge=20)]
-    generated_labels: list[Count]
-    probe_images: Annotated[int, Field(ge=100)] | None
-    probe_validation: Annotated[float, Field(ge=0.05, le=0.5)]
-    probe_C: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
-    labels_per_class: Count
-    resamples: Annotated[int, Field(ge=2)]
-    supervised_updates: Count
-    supervised_lr: Rate
-    inception: Inception
-
-
-@dataclass(frozen=True, kw_only=True)
 class Range(Section):
     """The numbers from `low` to `high`, both included, sampled evenly or, with `log`, evenly in their logarithm."""
     low: float

@@ -57,7 +57,7 @@ def train(state: State, images: np.ndarray, labels: np.ndarray, batch: int, tota
     """
     n, epochs = len(images), math.ceil(total / len(images))
     check(state, n, batch, total)
-    step = updates.RULES[state.network.updates]
+    step, pixels = updates.RULES[state.network.updates], resident(images, device)
     state.G.train()
     state.D.train()
     while state.images_seen < total:
@@ -69,7 +69,7 @@ def train(state: State, images: np.ndarray, labels: np.ndarray, batch: int, tota
         losses_seen, steps = torch.zeros(2, device=device.device), 0
         for begin in range(done, stop, batch):
             index = order[begin:min(begin + batch, stop)]
-            losses_seen += step(state, load(state, images, labels, index, batch, device),
+            losses_seen += step(state, load(state, pixels, labels, index, batch, device),
                                 epoch * math.ceil(n / batch) + begin // batch, device)
             steps += 1
             before, state.images_seen = state.images_seen, state.images_seen + len(index)
@@ -90,7 +90,14 @@ def check(state: State, n: int, batch: int, total: int) -> None:
                          "take: change the batch size or the number of images by one")
 
 
-def load(state: State, images: np.ndarray, labels: np.ndarray, index: np.ndarray, batch: int,
+def resident(images: np.ndarray, device: Device) -> np.ndarray | Tensor:
+    """`images` on a GPU with twice their memory to spare, where mini-batches need no copies; else as they are."""
+    if device.device.type != "cuda" or 2 * images.nbytes > torch.cuda.mem_get_info(device.device)[0]:
+        return images
+    return torch.from_numpy(np.array(images)).to(device.device)
+
+
+def load(state: State, images: np.ndarray | Tensor, labels: np.ndarray, index: np.ndarray, batch: int,
          device: Device) -> Batch:
     """This process's share of the mini-batch of the images at `index`, on `device`; copies to a GPU are not waited for.
 
@@ -99,11 +106,14 @@ def load(state: State, images: np.ndarray, labels: np.ndarray, index: np.ndarray
     network = state.network
     # A conditional G makes as many fakes, of the same labels; any other always a whole batch.
     z = parallel.share(sampling.prior(network, len(index) if network.classes else batch, state.generator))
-    index = parallel.share(index)
-    pixels, y = torch.from_numpy(images[index]), None
-    if device.device.type == "cuda":
-        pixels = pixels.pin_memory().to(device.device, non_blocking=True)
-    real = to_float(pixels.to(device.device), network.low)
+    index, y = parallel.share(index), None
+    if isinstance(images, Tensor):
+        pixels = images[torch.from_numpy(index).to(device.device, non_blocking=True)]
+    else:
+        pixels = torch.from_numpy(images[index])
+        if device.device.type == "cuda":
+            pixels = pixels.pin_memory()
+    real = to_float(pixels.to(device.device, non_blocking=True), network.low)
     if network.classes:
         y = F.one_hot(torch.from_numpy(labels[index]).long(), network.classes).float().to(device.device)
     return Batch(real, y, z)

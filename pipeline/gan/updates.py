@@ -73,7 +73,8 @@ def simultaneous(state: State, batch: Batch, turn: int, device: Device) -> Tenso
     state.optimiser_D.zero_grad()
     state.optimiser_G.zero_grad()
     if not device.fast or mixes_images(D):
-        gradient, = torch.autograd.grad(loss_G, seen_by_D, retain_graph=True)
+        loss_G.backward(inputs=[seen_by_D], retain_graph=True)
+        gradient = seen_by_D.grad
         loss_D.backward(inputs=[*D.parameters()])
     else:
         loss_D.backward(inputs=[*D.parameters(), seen_by_D])

@@ -3,11 +3,11 @@ import numpy as np
 import torch
 
 from pipeline.data.images import Dataset
+from pipeline.finished import Evaluate
 from pipeline.gan.build import Stack, build
 from pipeline.gan.devices import Device
 from pipeline.gan.networks import Network
 from pipeline.scores import probe, supervised
-from pipeline.sections import Evaluate
 
 
 def of(D: Stack, network: Network, leak: float, seed: int, dataset: Dataset, scoring: Evaluate,

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipeline.data.images import Dataset
+from pipeline.finished import Evaluate
 from pipeline.scores import (extractors, frechet, generated_labels, inception_score, kernel, manifold, memorisation,
                              modes)
 from pipeline.scores.extractors import Extractor, Real
 from pipeline.scores.memorisation import Nearest
 from pipeline.scores.reference import Reference
-from pipeline.sections import Evaluate
 
 Scores = dict[str, float]
 

@@ -150,3 +150,13 @@ def test_D_learns_to_tell_real_from_fake_and_G_to_fool_it(dataset: Dataset) -> N
     state.optimiser_G.param_groups[0]["lr"], state.optimiser_D.param_groups[0]["lr"] = 1e-3, 0.0
     progress = list(train(state, images, 50, 2400, 0, 100, FP32))
     assert progress[-1].loss_G < G_before / 4
+
+
+def test_mini_batches_of_resident_images_are_those_of_a_file(dataset: Dataset) -> None:
+    """As on a GPU that holds all of them."""
+    index = np.array([3, 1, 4, 1, 5])
+    found = [training.load(start(), source, dataset.train_labels, index, 20, FP32)
+             for source in (dataset.train_images, torch.from_numpy(np.array(dataset.train_images)))]
+    assert torch.equal(found[0].real, found[1].real) and torch.equal(found[0].z, found[1].z)
+    assert found[0].real.shape == (5, 1, 28, 28)
+    assert training.resident(dataset.train_images, FP32) is dataset.train_images

@@ -7,11 +7,11 @@ import pytest
 
 from pipeline.data.images import Dataset
 from pipeline.errors import InputError, ScoreError
+from pipeline.finished import Evaluate
 from pipeline.params import load
 from pipeline.scores import extractors, sampled
 from pipeline.scores.reference import Reference
 from pipeline.scores.sampled import Scores, Side, Yardstick
-from pipeline.sections import Evaluate
 
 N = 300
 
