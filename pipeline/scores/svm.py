@@ -2,11 +2,14 @@
 
 Each class minimises |w|^2 / 2 + C * sum(max(0, 1 - y * (x w + b))^2), the bias b inside |w|^2: liblinear's default
 problem (Fan et al. 2008, JMLR 9, 1871-1874). The method is its, too: truncated Newton (Lin, Weng & Keerthi 2008, JMLR
-9, 627-650), here for all classes at once, so that a pass over the features serves them all, with two additions:
+9, 627-650), here for all classes at once, so that a pass over the features serves them all, with four additions:
 
 - conjugate gradients are preconditioned by the Hessian that some of the examples have (raw features are so unevenly
   scaled that they take ten times as many passes without);
-- the step's length is exact, because all margins along it are known without another pass.
+- the step's length is exact, because all margins along it are known without another pass;
+- the Hessian knows only the examples inside the margin, which under a large C are few, and other ones for each class:
+  a class with few of them solves for its step on a copy of those, preconditioned by some of its own;
+- the first steps, which find out what examples these are, are taken on a quarter of the examples, and theirs likewise.
 
 Arrays are float32; sums that are compared, and what is factorised, are float64. NumPy's BLAS is twice to ten times as
 fast as PyTorch's with the narrow matrices here.
@@ -22,21 +25,26 @@ from pipeline.errors import ScoreError
 TOLERANCE = 5e-3  # the last of Newton's steps lowers the objective by less; about a tenth of that is left
 MAX_STEPS = 30  # only features that separate the classes, under a large C, need as many
 MAX_GRADIENTS, FORCING = 40, 0.3  # conjugate gradients in one step, and their precision
-ROWS = 2048  # examples behind the preconditioner
+ROWS, OWN_ROWS = 1024, 512  # examples behind all classes' preconditioner, and behind that of one class
+FEW = 2048  # examples that are solved by their Gram matrix, where they have more features
+EVERY = 4  # of more examples, the one that is in the problem solved before
 BLOCK = 1 << 24  # numbers of the features in memory at a time
-TYPICALLY_ACTIVE = 0.2  # the share of examples inside the margin
+TYPICALLY_ACTIVE = 0.2  # the share of examples inside the margin, for the preconditioner of classes with many there
+OWN_SHARE, OWN_NUMBERS = 0.3, 1 << 25  # of the examples, and of their features, that a class has a copy of at most
 Solve = Callable[[np.ndarray], np.ndarray]
 
 
 def fit(x: np.ndarray, labels: np.ndarray, classes: int, C: float, start: np.ndarray | None = None) -> np.ndarray:
     """Weights float32 (d + 1, classes) for features x float32 (n, d), in memory or mapped; the last row is the bias.
 
-    labels (n,) are 0..classes-1. `start`, the weights of a similar problem, saves steps. ScoreError when features are
-    not finite.
+    labels (n,) are 0..classes-1. `start`, the weights of a similar problem, saves steps; without, that is the same
+    with a part of the examples. ScoreError when features are not finite.
     """
     y = np.where(labels[:, None] == np.arange(classes), np.float32(1), np.float32(-1))
-    if len(x) <= min(ROWS, x.shape[1]):
+    if len(x) <= min(FEW, x.shape[1]):
         return _fit_few(x, y, C)
+    if start is None and len(x) > FEW:
+        start = fit(x[::EVERY], labels[::EVERY], classes, C)
     return _newton(Rows(x, True), y, C, start)
 
 
@@ -94,12 +102,12 @@ def _fit_few(x: np.ndarray, y: np.ndarray, C: float) -> np.ndarray:
 def _newton(rows: Rows, y: np.ndarray, C: float, start: np.ndarray | None) -> np.ndarray:
     w = np.zeros((rows.shape[1], y.shape[1]), np.float32) if start is None else start.copy()
     outputs = np.zeros_like(y) if start is None else rows.outputs(w)
-    C2, solve = np.float32(2 * C), _preconditioner(rows, C)
+    shared = _preconditioner(rows, 2 * C * TYPICALLY_ACTIVE, ROWS)
     for _ in range(MAX_STEPS):
         margins = np.maximum(1 - y * outputs, 0)
-        slope = _finite(w - C2 * rows.gradient(lambda part: y[part] * margins[part]))
+        slope = _finite(w - np.float32(2 * C) * rows.gradient(lambda part: y[part] * margins[part]))
         value = _dot(w, w) / 2 + C * _dot(margins, margins)
-        step = _conjugate_gradients(rows, -slope, C2, (margins > 0).astype(np.float32), solve)
+        step = _step(rows, -slope, C, (margins > 0).astype(np.float32), shared)
         along = rows.outputs(step)
         length = _length(w, step, y, outputs, along, C)
         w, outputs = w + length * step, outputs + length * along
@@ -108,13 +116,30 @@ def _newton(rows: Rows, y: np.ndarray, C: float, start: np.ndarray | None) -> np
     return w
 
 
-def _preconditioner(rows: Rows, C: float) -> Solve:
-    """Solves with the Hessian that some rows have, as many of them active as usual.
+def _step(rows: Rows, residual: np.ndarray, C: float, active: np.ndarray, shared: Solve) -> np.ndarray:
+    """About the Hessians' inverses times the residual (d, k), for each class on its active rows alone if they are few.
+
+    active (n, k) is 1 or 0. `shared` is the preconditioner for the classes that have many.
+    """
+    step, C2, count = np.empty_like(residual), np.float32(2 * C), active.sum(0)
+    few = (count > 0) & (count <= OWN_SHARE * len(active)) & (count * rows.shape[1] <= OWN_NUMBERS)
+    for k in np.flatnonzero(few):
+        chosen, one = active[:, k] > 0, slice(k, k + 1)
+        own = Rows(rows.x[chosen], rows.bias)
+        solve = _preconditioner(own, 2 * C, OWN_ROWS)
+        step[:, one] = _conjugate_gradients(own, residual[:, one], C2, active[chosen, one], solve)
+    if not few.all():
+        step[:, ~few] = _conjugate_gradients(rows, residual[:, ~few], C2, active[:, ~few], shared)
+    return step
+
+
+def _preconditioner(rows: Rows, weight: float, count: int) -> Solve:
+    """Solves with 1 + weight * x'x, where `count` rows, evenly spread, stand for all.
 
     By Woodbury's formula in the space of these rows, where that is the smaller one.
     """
-    some = rows.some(ROWS).astype(np.float64)  # in float32 the 1 on the diagonal may be less than a rounding
-    weight = 2 * C * TYPICALLY_ACTIVE * rows.shape[0] / len(some)
+    some = rows.some(count).astype(np.float64)  # in float32 the 1 on the diagonal may be less than a rounding
+    weight = weight * rows.shape[0] / len(some)
     few = some.shape[0] < some.shape[1]
     gram = weight * (some @ some.T if few else some.T @ some)
     gram[np.diag_indices(len(gram))] += 1

@@ -44,6 +44,32 @@ def test_two_points_have_the_solution_of_the_formula() -> None:
     np.testing.assert_allclose(w, [[-slope, slope], [0, 0]], atol=1e-5)
 
 
+def test_a_start_with_no_example_inside_the_margin_leads_to_the_same_solution() -> None:
+    x, y = np.array([[1.0], [-1.0]], np.float32), np.array([1, 0])
+    start = np.array([[-9.0, 9.0], [0.0, 0.0]], np.float32)
+    np.testing.assert_allclose(svm.fit(x, y, 2, 0.5, start), svm.fit(x, y, 2, 0.5), atol=1e-5)
+
+
+def test_classes_with_few_examples_inside_the_margin_may_have_them_to_themselves(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    """The problem's solution is the same when all classes share all examples, and liblinear's."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(5, size=5000)
+    x = np.maximum(rng.normal(0, 1, (5, 80))[y] + rng.normal(0, 1, (5000, 80)), 0).astype(np.float32)
+    own, rows, sizes = svm.fit(x, y, 5, 1.0), svm.Rows, []
+
+    def counted(x: np.ndarray, bias: bool) -> svm.Rows:
+        sizes.append(len(x))
+        return rows(x, bias)
+
+    monkeypatch.setattr(svm, "Rows", counted)
+    assert np.array_equal(svm.fit(x, y, 5, 1.0), own) and len(set(sizes)) > 10
+    monkeypatch.setattr(svm, "OWN_SHARE", 0.0)
+    shared, theirs = svm.fit(x, y, 5, 1.0), liblinear(x, y, 1.0)
+    for weights in (own, shared):
+        assert objective(weights, x, y, 1.0) == pytest.approx(objective(theirs, x, y, 1.0), rel=1e-3)
+
+
 def test_a_larger_C_fits_the_examples_more_closely(digits: tuple[np.ndarray, np.ndarray]) -> None:
     x, y = digits
     weights = [svm.fit(x[:400], y[:400], 10, C) for C in (1e-5, 1e-3, 1e-1)]
@@ -91,10 +117,11 @@ def test_large_features_and_constant_ones_are_no_other_problem(n: int, d: int, s
     assert objective(w, x, y, C) <= objective(liblinear(x, y, C), x, y, C) * 1.005
 
 
-@pytest.mark.parametrize("n", [300, 3000])
-def test_features_that_are_not_finite_are_refused(n: int) -> None:
+@pytest.mark.parametrize(("n", "row"), [(300, 100), (2000, 667), (3000, 1000), (3000, 1001)])
+def test_features_that_are_not_finite_are_refused(n: int, row: int) -> None:
+    """In any example, also in one that is not among those that the problem is solved for first."""
     x = np.random.default_rng(0).normal(size=(n, 400)).astype(np.float32)
-    x[n // 3, 5] = np.nan
+    x[row, 5] = np.nan
     with pytest.raises(ScoreError, match="finite features"), np.errstate(invalid="ignore"):
         svm.fit(x, np.arange(n) % 3, 3, 0.1)
 
