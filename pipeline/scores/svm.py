@@ -19,6 +19,7 @@ from functools import reduce
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, cholesky, solve_triangular
+from threadpoolctl import threadpool_limits
 
 from pipeline.errors import ScoreError
 
@@ -26,8 +27,7 @@ TOLERANCE = 5e-3  # the last of Newton's steps lowers the objective by less; abo
 MAX_STEPS = 30  # only features that separate the classes, under a large C, need as many
 MAX_GRADIENTS, FORCING = 40, 0.3  # conjugate gradients in one step, and their precision
 ROWS, OWN_ROWS = 1024, 512  # examples behind all classes' preconditioner, and behind that of one class
-FEW = 2048  # examples that are solved by their Gram matrix, where they have more features
-EVERY = 4  # of more examples, the one that is in the problem solved before
+FEW, EVERY = 2048, 4  # examples solved by their Gram matrix if they have more features; of more, the one solved before
 BLOCK = 1 << 24  # numbers of the features in memory at a time
 TYPICALLY_ACTIVE = 0.2  # the share of examples inside the margin, for the preconditioner of classes with many there
 OWN_SHARE, OWN_NUMBERS = 0.3, 1 << 25  # of the examples, and of their features, that a class has a copy of at most
@@ -123,11 +123,12 @@ def _step(rows: Rows, residual: np.ndarray, C: float, active: np.ndarray, shared
     """
     step, C2, count = np.empty_like(residual), np.float32(2 * C), active.sum(0)
     few = (count > 0) & (count <= OWN_SHARE * len(active)) & (count * rows.shape[1] <= OWN_NUMBERS)
-    for k in np.flatnonzero(few):
-        chosen, one = active[:, k] > 0, slice(k, k + 1)
-        own = Rows(rows.x[chosen], rows.bias)
-        solve = _preconditioner(own, 2 * C, OWN_ROWS)
-        step[:, one] = _conjugate_gradients(own, residual[:, one], C2, active[chosen, one], solve)
+    with threadpool_limits(1, "blas"):  # thousands of short calls, in which two threads wait if a core is busy
+        for k in np.flatnonzero(few):
+            chosen, one = active[:, k] > 0, slice(k, k + 1)
+            own = Rows(rows.x[chosen], rows.bias)
+            solve = _preconditioner(own, 2 * C, OWN_ROWS)
+            step[:, one] = _conjugate_gradients(own, residual[:, one], C2, active[chosen, one], solve)
     if not few.all():
         step[:, ~few] = _conjugate_gradients(rows, residual[:, ~few], C2, active[:, ~few], shared)
     return step
