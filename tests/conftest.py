@@ -22,7 +22,11 @@ SMALL = {
     "evaluate.probe_C": [0.01, 0.1], "evaluate.seeds": 2, "evaluate.memorisation_images": 100,
     "evaluate.generated_labels": [200], "evaluate.labels_per_class": 20, "evaluate.resamples": 4,
     "evaluate.supervised_updates": 20, "search.images": 400, "search.fid_every": 200, "search.validation": 300,
-    "search.probe_images": 300, "search.n_trials": 5, "search.candidates": 1, "search.seeds": 1}
+    "search.probe_images": 300, "search.n_trials": 5, "search.candidates": 1, "search.seeds": 1,
+    "internals.points": 3, "internals.steps": 3, "internals.path_pairs": 4, "internals.candidates": 60,
+    "internals.exemplars": 2, "internals.trials": 5, "internals.images": 50,
+    "internals.features": 2, "internals.top": 3, "internals.forget_images": 140, "internals.draws": 2,
+    "internals.neighbours": 2, "internals.neighbour_samples": 3}
 
 
 @pytest.fixture(autouse=True)

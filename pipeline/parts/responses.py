@@ -1,0 +1,73 @@
+"""What D's features respond to: Radford, Metz & Chintala 2016, arXiv 1511.06434, sec. 6.2 and fig. 5."""
+import numpy as np
+import torch
+from PIL import Image
+
+from pipeline.gan.build import Stack, build
+from pipeline.latent import filters, guided
+from pipeline.latent.guided import Guided
+from pipeline.parts import sheets
+from pipeline.parts.part import Found, Part, Picture, Subject
+from pipeline.parts.sheets import Row
+from pipeline.scores import probe
+
+COLUMNS = 16  # of the sheet of all filters
+
+
+def look(subject: Subject) -> Found:
+    """Images of maximal response and their guided gradients, of D and of an untrained one; the first layer's filters.
+
+    A conditional D is told no class: told one, its features respond to that first.
+    """
+    trained, asked = subject.trained, subject.asked
+    images = subject.dataset.train_images[:asked.images]
+    _, untrained = build(trained.network, trained.facts["leak"], torch.Generator().manual_seed(trained.facts["seed"]))
+    found = [_guided(subject, D, images) for D in (trained.D, untrained.to(subject.device.device))]
+    with probe.settled(trained.D, trained.network, subject.dataset.train_images, subject.device):
+        first = filters.top(trained.D, trained.network, images, None, 0, asked.top, subject.device)
+    among = f"among {len(images):,} training images"
+    return Found(
+        "A feature that learned something responds to like parts of like images, and its gradients trace them. What "
+        "the untrained D shows as well, the data and the layers alone explain.",
+        [Picture("guided.png", "Training images above what in them a feature of D responds to",
+                 f"The first {asked.features} features of D's last convolution: the {asked.top} images of the largest "
+                 f"response {among}, and below each what in it the response comes from, by guided backpropagation "
+                 "(grey is nothing; each on its own scale). Right, the same of D before its training.",
+                 sheets.png(_sheet(images, found))),
+         Picture("filters.png", "Filters of D's first convolution, and training images",
+                 f"The first {asked.features} filters of D's first convolution (grey is a weight of 0), and the "
+                 f"{asked.top} images {among} that they respond to most.",
+                 sheets.png(_tops(subject, images, first.indices))),
+         Picture("first_layer.png", "All filters of D's first convolution",
+                 "All filters of D's first convolution, on one scale: grey is a weight of 0.",
+                 sheets.png(_all(subject)))], {})
+
+
+def _guided(subject: Subject, D: Stack, images: np.ndarray) -> Guided:
+    network, asked = subject.trained.network, subject.asked
+    with probe.settled(D, network, subject.dataset.train_images, subject.device):
+        return guided.guided(D, network, images, None, asked.features, asked.top, subject.device)
+
+
+def _sheet(images: np.ndarray, found: list[Guided]) -> Image.Image:
+    gradients = [sheets.grey(guided.pictures(one.gradients)) for one in found]
+    rows = []
+    for feature in range(len(gradients[0])):
+        rows += [Row(f"feature {feature + 1}", [images[one.indices[feature]] for one in found], apart=feature > 0),
+                 Row("", [one[feature] for one in gradients])]
+    return sheets.sheet(rows, ["trained D", "untrained D"])
+
+
+def _tops(subject: Subject, images: np.ndarray, indices: np.ndarray) -> Image.Image:
+    kernels = sheets.grey(filters.first(subject.trained.D, subject.trained.network))
+    return sheets.sheet([Row(f"filter {number + 1}", [kernels[number:number + 1], images[indices[number]]])
+                         for number in range(min(subject.asked.features, len(indices)))],
+                        ["weights", "images of the largest response"])
+
+
+def _all(subject: Subject) -> Image.Image:
+    kernels = sheets.grey(filters.first(subject.trained.D, subject.trained.network))
+    return sheets.sheet([Row("", [kernels[begin:begin + COLUMNS]]) for begin in range(0, len(kernels), COLUMNS)])
+
+
+PART = Part("guided", "What D's features respond to", "6.2", look)

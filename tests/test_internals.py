@@ -1,0 +1,305 @@
+"""Stage internals: a conditional generator, images in colour without classes, what is absent, and planted facts."""
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from pipeline import internals
+from pipeline.data import digits, images
+from pipeline.errors import InputError, ScoreError
+from pipeline.finished import Internals
+from pipeline.gan import checkpoint, literature, training
+from pipeline.gan.networks import SGD, Network, Tanh
+from pipeline.parts import oblivion, sheets, story, sums
+from pipeline.parts.part import Part, Subject, entry
+from pipeline.scores import classifier, frechet
+from pipeline.scores import reference as references
+from pipeline.sections import Run
+from tests.conftest import FP32, Params
+
+NAMES = ["walk", "arithmetic", "guided", "forgetting", "neighbours", "film"]
+COLOUR = {"name": "colours", "classes": ["all"], "source": "noise", "url": "none", "licence": "none"}
+
+
+def history(folder: Path, channels: int, size: int) -> None:
+    """What a training reports: three distances, and grids of 3 x 3 images, one grey level each."""
+    (folder / "samples").mkdir(parents=True)
+    rows = pd.DataFrame({"images_seen": [100, 200, 300], "fid_classifier_150": [9.0, 7, 8]})
+    rows.to_csv(folder / "fid.csv", index=False)
+    for seen in (100, 200, 300):
+        grid = np.full((3 * size + 2, 3 * size + 2, channels), seen // 2, np.uint8)
+        Image.fromarray(grid.squeeze(-1) if channels == 1 else grid).save(folder / f"samples/{seen:09d}.png")
+
+
+def judged(folder: Path, data: Path) -> None:
+    """A reference that has seen the training images once."""
+    dataset = images.load(data)
+    labelled = dataset.classes > 1
+    classes = dataset.classes if labelled else classifier.TURNS
+    labels = dataset.train_labels if labelled else None
+    net = classifier.fit(dataset.train_images, labels, classes, 1, 50, 1e-3, 0, FP32)
+    references.save(folder, net, frechet.moments(classifier.features(net, dataset.train_images)), {
+        "data": dataset.digest, "shape": dataset.shape, "classes": classes,
+        "extractor": "classifier" if labelled else "turns"})
+
+
+def untrained(folder: Path, name: str, data: Path) -> None:
+    state = training.start(literature.network(name, 0.125), Run(batch=50, lr=1e-3, beta1=0.5, leak=0.2), 0, FP32)
+    checkpoint.save_model(folder, state.G, state.D, {
+        "network": {"name": name, "width": 0.125}, "leak": 0.2, "seed": 0, "images": 1000, "run": {}, "images_seen": 0,
+        "data": images.load(data).digest})
+
+
+@pytest.fixture
+def conditional(params: Params, tmp_path: Path) -> list[Path]:
+    """The folders of the digits, their reference, an untrained conditional model and its report, and where to write."""
+    params({"internals.confidence": 0.01})
+    images.save(tmp_path / "data", digits.arrays(), digits.FACTS)
+    judged(tmp_path / "reference", tmp_path / "data")
+    untrained(tmp_path / "model", "paper-mnist", tmp_path / "data")
+    history(tmp_path / "trained", 1, 28)
+    return [tmp_path / name for name in ("data", "reference", "model", "trained", "report")]
+
+
+@pytest.fixture
+def colour(params: Params, tmp_path: Path) -> list[Path]:
+    """The same for noise in colour, of one class."""
+    params({"internals.confidence": 0.01})
+    rng = np.random.default_rng(0)
+    arrays = {f"{split}_images": rng.integers(0, 256, (n, 3, 32, 32), dtype=np.uint8)
+              for split, n in (("train", 200), ("test", 150))}
+    images.save(tmp_path / "data", arrays | {"train_labels": np.zeros(200, int), "test_labels": np.zeros(150, int)},
+                COLOUR)
+    judged(tmp_path / "reference", tmp_path / "data")
+    untrained(tmp_path / "model", "udacity-svhn", tmp_path / "data")
+    history(tmp_path / "trained", 3, 32)
+    return [tmp_path / name for name in ("data", "reference", "model", "trained", "report")]
+
+
+def contents(report: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(report)): file.read_bytes() for file in sorted(report.rglob("*")) if file.is_file()}
+
+
+def parts_of(report: Path) -> dict[str, dict[str, Any]]:
+    """parts.json by name; the files that it names, and no others, are pictures of their kind."""
+    parts = json.loads((report / "parts.json").read_text())
+    assert [part["name"] for part in parts] == NAMES
+    assert [part["section"] for part in parts] == ["6.1", "6.3.2", "6.2", "6.3.1", "6", "4.1"]
+    named = [picture for part in parts for picture in part.get("pictures", [])]
+    assert sorted(picture["file"] for picture in named) == sorted(file.name for file in (report / "pictures").iterdir())
+    for picture in named:
+        assert picture["alt"] and picture["caption"].endswith((".", "!"))
+        with Image.open(report / "pictures" / picture["file"]) as opened:
+            assert opened.format == Path(picture["file"]).suffix[1:].upper()
+            assert (getattr(opened, "n_frames", 1) > 1) == (opened.format == "WEBP")
+    return {part["name"]: part for part in parts}
+
+
+def test_a_conditional_generator_has_all_parts_and_the_same_bytes_twice(conditional: list[Path]) -> None:
+    internals.internals("test4", *conditional)
+    first = contents(conditional[-1])
+    parts = parts_of(conditional[-1])
+    assert all("absent" not in parts[name] for name in ("walk", "guided", "neighbours", "film"))
+    scores = json.loads(first["metrics.json"])
+    assert scores["path_length_classifier_4"] > 0 and scores["path_length_pixels_4"] > 0
+    assert 1 <= scores["largest_step_pixels_3"] <= 9 and 1 <= scores["largest_step_pixels_12"] <= 36
+    numbers = {key: value for part in parts.values() for key, value in part.get("numbers", {}).items()}
+    assert scores == numbers | {"batch_norm": "recomputed", "seed": 2, "images_seen": 0}
+    with Image.open(conditional[-1] / "pictures/walk.webp") as walk, \
+            Image.open(conditional[-1] / "pictures/film.webp") as film:
+        assert walk.n_frames <= 9 and film.n_frames == 3  # equal frames are one, longer
+        assert walk.size[0] == 2 * (5 * 29 - 1)  # five classes walk
+    assert sum(map(len, first.values())) < 3e6
+
+    internals.internals("test4", *conditional)
+    assert contents(conditional[-1]) == first
+
+
+def test_images_in_colour_without_classes_go_without_arithmetic_and_strokes(colour: list[Path]) -> None:
+    internals.internals("test4", *colour)
+    parts = parts_of(colour[-1])
+    assert [name for name in NAMES if "absent" in parts[name]] == ["arithmetic", "forgetting"]
+    assert "internals.arithmetic" in parts["arithmetic"]["absent"]
+    assert "internals.boxes" in parts["forgetting"]["absent"]
+    assert "path_length_turns_4" in parts["walk"]["numbers"]
+    assert "how images were turned" in parts["neighbours"]["pictures"][0]["caption"]
+
+
+def test_seeds_and_boxes_that_somebody_chose_serve_images_in_colour(colour: list[Path], params: Params) -> None:
+    boxes = [[sample, 8, 8, 24, 24] for sample in range(10)]
+    params({"internals.arithmetic": {"a": [1, 2], "b": [3, 4], "c": [5]}, "internals.object": "boxes",
+            "internals.boxes": boxes, "internals.layer": 3})
+    internals.internals("test4", *colour)
+    parts = parts_of(colour[-1])
+    assert parts["arithmetic"]["numbers"] == {} and "by eye" in parts["arithmetic"]["unmeasured"]
+    assert [picture["file"] for picture in parts["forgetting"]["pictures"]] == ["forgetting.png", "boxes.png"]
+    assert "by eye" in parts["forgetting"]["unmeasured"] and "object_share" not in parts["forgetting"]["numbers"]
+    distances = [value for key, value in parts["forgetting"]["numbers"].items() if key.startswith("fid_turns_140_with")]
+    assert len(distances) == 3 and min(distances) > 0
+
+    params({"internals.arithmetic": {"a": [1], "b": [2]}, "internals.object": "boxes"})
+    internals.internals("test4", *colour)
+    parts = parts_of(colour[-1])
+    assert "lists no c" in parts["arithmetic"]["absent"] and "boxes lists none" in parts["forgetting"]["absent"]
+
+
+def test_what_cannot_be_made_is_absent_with_its_reason(conditional: list[Path], params: Params) -> None:
+    params({"internals.confidence": 0.999999, "internals.features": 10**4, "internals.layer": 9,
+            "internals.neighbours": 10**4})
+    (conditional[3] / "fid.csv").unlink()
+    internals.internals("test4", *conditional)
+    parts = parts_of(conditional[-1])
+    reasons = {name: part["absent"] for name, part in parts.items() if "absent" in part}
+    assert set(reasons) == set(NAMES) - {"walk"} and not any("\n" in reason for reason in reasons.values())
+    assert "confidence of at least 0.999999" in reasons["arithmetic"]
+    assert "10000 features: expected 1 to" in reasons["guided"]
+    assert "convolution 9 from the image" in reasons["forgetting"]
+    assert "10000 nearest training images" in reasons["neighbours"] and "no fid.csv" in reasons["film"]
+
+
+def test_other_data_and_damaged_models_are_errors_and_the_old_report_stays(conditional: list[Path]) -> None:
+    conditional[-1].mkdir()
+    (conditional[-1] / "metrics.json").write_text("old")
+    path = conditional[2] / "model.json"
+    facts = json.loads(path.read_text())
+    path.write_text(json.dumps(facts | {"data": "0" * 64}))
+    with pytest.raises(InputError, match="trained on other data"):
+        internals.internals("test4", *conditional)
+    path.write_text(json.dumps(facts))
+    weights = conditional[2] / "discriminator.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    with pytest.raises(InputError, match="damaged"):
+        internals.internals("test4", *conditional)
+    assert (conditional[-1] / "metrics.json").read_text() == "old"
+
+
+class Bars(nn.Module):
+    """z (n, 3) -> a bar that leans by 0.6 z0, wider where z1 is positive: class 1."""
+
+    def forward(self, z: Tensor, y: None = None) -> Tensor:
+        at = torch.arange(28.0) - 13.5
+        lean, wide = 0.6 * z[:, 0, None, None], 2 + 2 * torch.sigmoid(8 * z[:, 1, None, None])
+        away = (at + at[:, None] * lean).abs()  # rows count downwards
+        return (2 * torch.sigmoid(4 * (wide - away)) * (at[:, None].abs() < 10) - 1)[:, None]
+
+
+class Widths:
+    """Class 1 is 6 pixels of ink in a row or more."""
+    extractor = "classifier"
+
+    def __call__(self, images: np.ndarray) -> tuple[Tensor, Tensor]:
+        more = torch.from_numpy(images[:, 0, 13].sum(1) / 255 - 6).float()[:, None]
+        return torch.zeros(len(images), 2), 20 * torch.cat([-more, more], 1)
+
+
+@pytest.fixture
+def planted(params: Params, dataset: images.Dataset) -> Subject:
+    params({"internals.candidates": 400, "internals.exemplars": 3, "internals.trials": 40})
+    asked: Internals = internals.params.study("test4")[0].internals
+    network = Network((1, 28, 28), 3, "normal", (Tanh(),), (), "normal", SGD(), "in turns")
+    trained: Any = SimpleNamespace(G=Bars(), network=network)
+    judge: Any = Widths()
+    two = replace(dataset, meta=dataset.meta | {"classes": ["thin", "wide"]})
+    return Subject(trained, two, judge, Path("none"), asked, FP32)
+
+
+def test_arithmetic_finds_what_was_planted(planted: Subject) -> None:
+    """z0 is the slant and z1 the class, linearly: right X - left X + left Y is right Y; without A it never is."""
+    described, pictures = entry(sums.PART, planted)
+    numbers = described["numbers"]
+    assert numbers["arithmetic_share_3"] > 0.9 and numbers["arithmetic_chance_3"] == 0
+    assert numbers["arithmetic_share_1"] <= numbers["arithmetic_share_3"]
+    assert numbers["slant_turned_left"] < -0.5 < abs(numbers["slant"]) < 0.5 < numbers["slant_turned_right"]
+    assert [picture.file for picture in pictures] == ["arithmetic.png", "turn.png"]
+    found = sums.candidates(planted)
+    assert (found.labels == (found.z[:, 1] > 0).numpy())[found.sure].all()
+    lean = found.leaning(1, False, 3)
+    assert (lean[:, 0] < -1).all() and (lean[:, 1] > 0).all() and (lean[:, 0].diff() >= 0).all()
+
+
+def test_two_classes_that_are_to_lean_have_exemplars_that_differ(planted: Subject) -> None:
+    """Of ten samples one class has at most five: right and left ones would be the same."""
+    described, pictures = entry(sums.PART, replace(planted, asked=replace(planted.asked, candidates=10)))
+    assert "among 10, with a confidence of at least 0.9; expected 6" in described["absent"] and not pictures
+    blank = np.zeros((2, 1, 28, 28), np.uint8)
+    with pytest.raises(ScoreError, match="none of 2 samples has ink"):
+        sums._slant(blank)
+
+
+def test_bars_that_are_told_their_class_have_exemplars_of_that_class_alone(planted: Subject) -> None:
+    """A generator that ignores half of what it is told: what is not of its class is nobody's exemplar."""
+    trained: Any = SimpleNamespace(G=Bars(), network=replace(planted.trained.network, classes=2))
+    found = sums.candidates(replace(planted, trained=trained))
+    wrong = found.labels != np.arange(len(found.labels)) % 2
+    assert 0.3 < wrong.mean() < 0.7 and not found.sure[wrong].any()
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_seven_has_a_stroke_and_a_nought_a_loop_at_any_size(planted: Subject, times: int) -> None:
+    drawn = np.zeros((3, 1, 28, 28), np.uint8)
+    drawn[0, 0, 5:8, 8:20] = drawn[0, 0, 8:24, 17:20] = 255  # a seven
+    drawn[1, 0, 4:24, 12:15] = 255  # a one
+    drawn[2, 0, 6:22, 9:17] = 255
+    drawn[2, 0, 8:20, 11:15] = 0  # a narrow nought
+    drawn = drawn.repeat(times, 2).repeat(times, 3)
+    found = {}
+    for name in ("strokes", "loops"):
+        asked, data = replace(planted.asked, object=name), replace(planted.dataset, train_images=drawn)
+        find, rest, boxes = oblivion._seekers(replace(planted, asked=asked, dataset=data))
+        masks, found[name] = find(drawn), find(drawn).any((1, 2)).tolist()
+        assert (rest(drawn) == (drawn[:, 0] > 0)).all() and not boxes
+        assert masks[0, 5 * times, 10 * times] == (name == "strokes")
+        assert masks[2, 9 * times, 12 * times] == (name == "loops")
+    assert found == {"strokes": [True, False, False], "loops": [False, False, True]}
+
+
+def test_sheets_put_images_where_headings_and_labels_leave_room() -> None:
+    white, grey = np.full((3, 1, 28, 28), 250, np.uint8), np.full((1, 1, 5, 5), 100, np.uint8)
+    picture = np.asarray(sheets.sheet([sheets.Row("label", [grey, white]), sheets.Row("", [grey[:0], white[:1]], True)],
+                                      ["a", "b"]))
+    assert (picture == 250).sum() == 4 * 56 ** 2 and (picture == 100).sum() == 55 ** 2  # by whole pixels
+    rows, columns = (np.unique(axis) for axis in np.nonzero(picture == 250))
+    assert np.diff(rows).tolist().count(sheets.GAP + sheets.APART + 1) == 1
+    assert np.diff(columns).tolist().count(sheets.GAP + 1) == 2
+    assert (picture[:, :columns[0]] < 90).any() and picture[-1].min() == 255 == picture[:, -1].min()
+
+
+def test_pictures_have_a_palette_only_where_they_would_be_large() -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (500, 500, 3), dtype=np.uint8)
+    for side, mode in ((50, "RGB"), (500, "P")):
+        noise[:side // 2] = rng.integers(250, 256, (side // 2, 500, 3))  # near white, and white
+        noise[:side // 2, :side // 2] = 255
+        content = sheets.png(Image.fromarray(noise[:side, :side]))
+        written = Image.open(io.BytesIO(content))
+        assert written.mode == mode and (np.asarray(written.convert("RGB"))[:side // 2, :side // 2] == 255).all()
+        assert content == sheets.png(Image.fromarray(noise[:side, :side]))
+
+
+def test_a_film_has_whole_images_and_evenly_chosen_moments(tmp_path: Path, planted: Subject) -> None:
+    history(tmp_path, 1, 28)
+    seen, distances, name, grids = story._history(tmp_path, (28, 28))
+    assert (seen, distances, name) == ([100, 200, 300], [9, 7, 8], "fid_classifier_150")
+    assert [grid.shape for grid in grids] == [(86, 86)] * 3 and [grid[0, 0] for grid in grids] == [50, 100, 150]
+    assert story._cropped(np.zeros((519, 519)), (64, 64)).shape == (259, 259)
+    assert story._cropped(np.zeros((519, 519)), (300, 300)).shape == (300, 300)
+    (tmp_path / "samples/000000200.png").unlink()
+    described, pictures = entry(story.PART, replace(planted, history=tmp_path))
+    assert "2 grids of samples, and fid.csv has 3 rows" in described["absent"] and not pictures
+
+
+def test_only_errors_that_a_user_can_mend_make_a_part_absent(planted: Subject) -> None:
+    def broken(subject: Subject) -> Any:
+        raise KeyError("a bug")
+
+    with pytest.raises(KeyError):
+        entry(Part("x", "x", "6", broken), planted)
