@@ -11,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 
 all: .venv/installed  ## fetch, train, score and report the four tests
 	$(ACTIVATE) && dvc repro report
-	@echo "The report is reports/report.md; \`make ui\` shows the runs, \`make search\` looks for better ones."
+	@echo "The report is reports/report.html; \`make ui\` shows the runs, \`make search\` looks for better ones."
 
 search: .venv/installed  ## Optuna's search for better runs
 	$(ACTIVATE) && dvc repro search

@@ -17,7 +17,7 @@ from pipeline.gan.updates import Batch
 from pipeline.sections import Run
 
 WORK = (("slides", 100, 12), ("slides", 256, 6), ("torch-64", 128, 3), ("paper-64", 128, 2))  # last: steps in a turn
-ROUNDS = 7
+ROUNDS = 5
 KERAS = (("mixed_bfloat16", False), ("float32", False), ("mixed_bfloat16", True))  # precision, XLA
 
 

@@ -16,7 +16,8 @@ Stages are thin: they read files and `params.yaml`, call the rooms, and write fi
     findings  what a search found, as files                promote    the winner into params.yaml
     meanings  what every score means                       rounding   the digits that are significant
     figures   how pictures look                            processes  which process did something
-    page      the report as one page of HTML               __main__   the command dcgan
+    reporting/  what the report says, once for both forms  page       the report as one page of HTML
+    __main__  the command dcgan
 
 Rooms know neither YAML, DVC nor MLflow; stages contain no mathematics.
 """

@@ -1,0 +1,105 @@
+"""The report's plots: the runs on shared axes, each in its colour, on white paper and for dark screens."""
+import io
+import itertools
+import math
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import LogLocator, NullLocator
+
+from pipeline.figures import COLOURS
+from pipeline.reporting.results import Result
+
+LIGHT = "#e3e3e6"  # of text on dark screens
+WIDTH = 6.4  # inches, all alike: letters stay readable on a telephone
+
+
+def drawn(results: list[Result]) -> dict[str, Figure]:
+    """All plots by the name of their file."""
+    return {"losses": losses(results), "fid": fid(results), "classes": classes(results)}
+
+
+def coloured(names: list[str]) -> dict[str, str]:
+    """The colour of each run, the same everywhere."""
+    return dict(zip(names, itertools.cycle(COLOURS)))
+
+
+def night(figure: Figure) -> bytes:
+    """The figure as a PNG without a ground, in light letters; the same figure gives the same bytes."""
+    for text in figure.findobj(Text):
+        text.set_color(LIGHT)
+    for axis in figure.axes:
+        axis.tick_params(which="both", colors=LIGHT)
+        axis.spines[:].set_color(LIGHT)
+        for line in axis.lines:
+            if line.get_color() == "#000000":
+                line.set_color(LIGHT)
+        for bar in axis.patches:
+            if bar.get_facecolor()[:3] == (0, 0, 0):
+                bar.set_facecolor(LIGHT)
+    content = io.BytesIO()
+    figure.savefig(content, dpi=120, transparent=True, metadata={"Software": None})
+    return content.getvalue()
+
+
+def losses(results: list[Result]) -> Figure:
+    """Both losses of all runs, on shared axes, with the values at which D cannot tell real from fake."""
+    figure = Figure(figsize=(WIDTH, 5.4), layout="constrained")
+    axes = figure.subplots(2, 1, sharex=True)
+    colours = coloured([result.name for result in results])
+    for axis, key, title, blind in ((axes[0], "loss_D", "discriminator", 2 * math.log(2)),
+                                    (axes[1], "loss_G", "generator", math.log(2))):
+        for result in results:
+            axis.plot(result.losses["images_seen"] / 1000, result.losses[key], color=colours[result.name],
+                      label=result.name)
+        axis.axhline(blind, color="grey", linestyle=":", label="D cannot tell")
+        axis.set(ylabel=f"loss of the {title}, nats")
+        _logarithmic(axis)
+    axes[1].set(xlabel="images seen, thousands")
+    _legend(figure)
+    return figure
+
+
+def fid(results: list[Result]) -> Figure:
+    """The FID of all runs over images seen, on a logarithmic axis."""
+    figure = Figure(figsize=(WIDTH, 3.8), layout="constrained")
+    axis = figure.subplots()
+    colours = coloured([result.name for result in results])
+    for result in results:
+        axis.plot(result.fid["images_seen"] / 1000, result.fid.iloc[:, 1], "o-", color=colours[result.name],
+                  label=result.name)
+    axis.set(xlabel="images seen, thousands", ylabel="Fréchet distance, classifier features")
+    _logarithmic(axis)
+    _legend(figure)
+    return figure
+
+
+def classes(results: list[Result]) -> Figure:
+    """How often each run makes every class, beside how often it is there."""
+    figure = Figure(figsize=(WIDTH, 3.4), layout="constrained")
+    axis = figure.subplots()
+    names = results[0].classes["class"]
+    width = 0.8 / (len(results) + 1)
+    axis.bar(range(len(names)), 100 * results[0].classes["real"], width, color="lightgrey", label="training images")
+    for place, (result, colour) in enumerate(zip(results, itertools.cycle(COLOURS)), 1):
+        axis.bar([i + place * width for i in range(len(names))], 100 * result.classes["generated"], width,
+                 color=colour, label=result.name)
+    axis.set(xlabel="class, as the classifier sees it", ylabel="share, %",
+             xticks=[i + width * len(results) / 2 for i in range(len(names))], xticklabels=names)
+    _legend(figure)
+    return figure
+
+
+def _logarithmic(axis: Axes) -> None:
+    """A logarithmic axis with a few labels in each decade."""
+    axis.set_yscale("log")
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7), numticks=20))
+    axis.yaxis.set_major_formatter("{x:g}")
+    axis.yaxis.set_minor_locator(NullLocator())
+
+
+def _legend(figure: Figure) -> None:
+    """One legend above all axes."""
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", frameon=False, ncols=min(len(labels), 4))
