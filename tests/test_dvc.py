@@ -169,7 +169,8 @@ def test_the_study_in_a_fresh_clone(clone: Path) -> None:
     assert ran(dvc(clone, "repro", "report")) == {"train@test4", "evaluate@test4", "internals@test4", "report"}
     (clone / "params.yaml").write_text(parameters)
     output = dvc(clone, "repro", "report")
-    assert ran(output) == {"report"} and output.count("is cached - skipping run") == 2
+    # What internals writes is in no cache: seconds of work, which are done again.
+    assert ran(output) == {"internals@test4", "report"} and output.count("is cached - skipping run") == 2
     assert (clone / "dvc.lock").read_bytes() == lock and (clone / "reports/report.md").read_text() == page
 
     assert ran(dvc(clone, "repro", "-f", "report")) == everything
@@ -223,7 +224,7 @@ def test_recipes_scaled_down_from_the_command_line(clone: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
 def test_a_training_that_is_killed_ends_in_the_same_bytes(params: Params, tmp_path: Path, sent: signal.Signals) -> None:
-    params({"train.checkpoint_seconds": 0, "train.epochs": 3})
+    params({"train.checkpoint_seconds": 0, "train.epochs": 12})
     assert run_stage("fetch", "digits", "data/digits").returncode == 0
     assert run_stage("reference", "digits", "data/digits", "models/reference", "reports/reference").returncode == 0
 
