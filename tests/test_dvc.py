@@ -224,7 +224,7 @@ def test_recipes_scaled_down_from_the_command_line(clone: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
 def test_a_training_that_is_killed_ends_in_the_same_bytes(params: Params, tmp_path: Path, sent: signal.Signals) -> None:
-    params({"train.checkpoint_seconds": 0, "train.epochs": 12})
+    params({"train.checkpoint_seconds": 0, "train.epochs": 4})
     assert run_stage("fetch", "digits", "data/digits").returncode == 0
     assert run_stage("reference", "digits", "data/digits", "models/reference", "reports/reference").returncode == 0
 
