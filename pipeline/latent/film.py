@@ -1,4 +1,4 @@
-"""A training as a film, and any images as an animation: the same pictures give the same bytes.
+"""A training as a film: the same pictures give the same bytes.
 
 Radford, Metz & Chintala 2016, arXiv 1511.06434, show single epochs (fig. 2 and 3) and walks as rows (sec. 6.1, fig. 4);
 here the fixed z are seen all along the training. Matplotlib draws the curve twice, pale and bright; each frame is a
@@ -95,30 +95,11 @@ def webp(frames: Sequence[Image.Image], durations: Sequence[int], lossless: bool
     Lossless ones of colour pictures are ten times as large. A frame equal to the one before makes that one longer.
     ValueError when there are no frames, or not as many durations.
     """
-    options: dict[str, bool | int] = {"lossless": True, "quality": 50, "method": 2}
-    return _encoded(frames, durations, "WEBP", options if lossless else {"quality": QUALITY, "method": 4})
-
-
-def gif(frames: Sequence[Image.Image], durations: Sequence[int]) -> bytes:
-    """The frames as a GIF of 256 colours each that loops for ever; `durations` in milliseconds, kept to 10.
-
-    A frame equal to the one before makes that one longer. ValueError when there are no frames, or not as many
-    durations.
-    """
-    return _encoded(frames, durations, "GIF", {"optimize": False})
-
-
-def animation(images: np.ndarray, milliseconds: int) -> bytes:
-    """Images uint8 (frames, 1 or 3, h, w), each shown so long, as a lossless WebP that loops for ever."""
-    frames = [Image.fromarray(image[0] if len(image) == 1 else image.transpose(1, 2, 0)).convert("RGB")
-              for image in images]
-    return webp(frames, [milliseconds] * len(frames), lossless=True)
-
-
-def _encoded(frames: Sequence[Image.Image], durations: Sequence[int], kind: str,
-             options: dict[str, bool | int]) -> bytes:
     if not frames or len(frames) != len(durations):
         raise ValueError(f"{len(frames)} frames with {len(durations)} durations; expected one of each, or more")
+    options: dict[str, bool | int] = {"quality": QUALITY, "method": 4}
+    if lossless:
+        options = {"lossless": True, "quality": 50, "method": 2}
     buffer = io.BytesIO()
-    frames[0].save(buffer, kind, save_all=True, append_images=frames[1:], duration=list(durations), loop=0, **options)
+    frames[0].save(buffer, "WEBP", save_all=True, append_images=frames[1:], duration=list(durations), loop=0, **options)
     return buffer.getvalue()

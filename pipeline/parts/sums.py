@@ -143,7 +143,7 @@ def _picture(subject: Subject, groups: Sequence[Group], label: int, origin: str)
     for place, part in enumerate(np.split(around, arithmetic.SIDE)):
         found.append(Row("= of the means" if place == 1 else "", [part], apart=not place))
     fewest = min(map(len, (A, B, C)))
-    one_each = torch.stack([A[i] - B[i] + C[i] for i in range(fewest)])
+    one_each = arithmetic.singles(*(z[:fewest] for z in (A, B, C)))[::fewest ** 2 + fewest + 1]
     found.append(Row("= of single ones", [_images(subject, one_each, label)], apart=True))
     names = "; ".join(f"{sign} {group.name}" for sign, group in zip(("", "minus", "plus"), groups)).strip()
     return Picture("arithmetic.png", f"Samples of three concepts and what their sum makes: {names}",
