@@ -1,4 +1,4 @@
-"""Training and sampling against what people would use instead: python -m benchmarks.training
+"""Training and sampling against what people would use instead: python -m benchmarks.training [NAME ...]
 
 Images per second of one training step, and of 10,000 samples, every contestant in a process of its own and all in turns
 (`contest.py`); the best of Keras' settings counts. Beside it the share of the machine's arithmetic: the products that
@@ -6,6 +6,7 @@ the plain formulation has (torch.utils.flop_counter), at our rate, against the r
 bfloat16 measured in the same run. A transform that saves products can push the share past 100 %.
 """
 import statistics
+import sys
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -22,27 +23,43 @@ KERAS = (("mixed_bfloat16", False), ("float32", False), ("mixed_bfloat16", True)
 
 
 def main() -> None:
-    """Prints a table of rates and ratios, medians over the rounds."""
+    """Prints a table of rates and ratios, medians over the rounds; of the networks named, or `samples`, alone."""
+    wanted = sys.argv[1:] or [*(name for name, _, _ in WORK), "samples"]
     print(f"{chosen('auto', True).facts}\n| work | batch | here, images/s | textbook | Keras, best "
           "| its setting | textbook: ratio | Keras: ratio | of the bf16 roof |\n"
           "|---|---:|---:|---:|---:|---|---:|---:|---:|")
     for name, batch, steps in WORK:
-        keras = [f"c.keras({name!r}, {batch}, {precision!r}, {xla})" for precision, xla in KERAS]
-        everyone = [f"c.ours({name!r}, {batch})", f"c.textbook({name!r}, {batch})", "c.roof()", *keras]
-        ours, textbook, product, *peers = race(everyone, steps, ROUNDS)
-        best = min(range(len(peers)), key=lambda i: statistics.median(peers[i]))
-        setting = KERAS[best][0] + (", XLA" if KERAS[best][1] else "")
-        share = statistics.median(flops(name, batch) / a / (ROOF_FLOPS / b) for a, b in zip(ours, product))
-        rates = " | ".join(f"{rate(batch, seconds):.0f}" for seconds in (ours, textbook, peers[best]))
-        ratios = f"{ratio(ours, textbook):.2f} | {ratio(ours, peers[best]):.2f}"
-        print(f"| {name} | {batch} | {rates} | {setting} | {ratios} | {share:.0%} |", flush=True)
+        if name in wanted:
+            print(trained(name, batch, steps), flush=True)
+    if "samples" in wanted:
+        print(sampled())
+
+
+def trained(name: str, batch: int, steps: int) -> str:
+    """The row of a network."""
+    keras = [f"c.keras({name!r}, {batch}, {precision!r}, {xla})" for precision, xla in KERAS]
+    everyone = [f"c.ours({name!r}, {batch})", f"c.textbook({name!r}, {batch})", "c.roof()", *keras]
+    ours, textbook, product, *peers = race(everyone, steps, ROUNDS)
+    best = min(range(len(peers)), key=lambda i: statistics.median(peers[i]))
+    setting = KERAS[best][0] + (", XLA" if KERAS[best][1] else "")
+    share = statistics.median(flops(name, batch) / a / (ROOF_FLOPS / b) for a, b in zip(ours, product))
+    return f"| {name} | {batch} | {compared(batch, ours, textbook, peers[best], setting)} | {share:.0%} |"
+
+
+def sampled() -> str:
+    """The row of sampling."""
     contestants = ["c.our_samples('slides')", "c.textbook_samples('slides')",
                    *(f"c.keras_samples('slides', {precision!r})" for precision in ("mixed_bfloat16", "float32"))]
     ours, textbook, *peers = race(contestants, 1, ROUNDS)
     best = min(range(len(peers)), key=lambda i: statistics.median(peers[i]))
-    print(f"| {SAMPLES:,} samples of slides | – | {rate(SAMPLES, ours):.0f} | {rate(SAMPLES, textbook):.0f} "
-          f"| {rate(SAMPLES, peers[best]):.0f} | {KERAS[best][0]}, predict | {ratio(ours, textbook):.2f} "
-          f"| {ratio(ours, peers[best]):.2f} | – |")
+    cells = compared(SAMPLES, ours, textbook, peers[best], f"{KERAS[best][0]}, predict")
+    return f"| {SAMPLES:,} samples of slides | – | {cells} | – |"
+
+
+def compared(images: int, ours: list[float], textbook: list[float], keras: list[float], setting: str) -> str:
+    """The cells of three rates, Keras' setting and both ratios."""
+    rates = " | ".join(f"{rate(images, seconds):.0f}" for seconds in (ours, textbook, keras))
+    return f"{rates} | {setting} | {ratio(ours, textbook):.2f} | {ratio(ours, keras):.2f}"
 
 
 ROOF_FLOPS = 2 * 2048 ** 3  # of `contestants.roof`
