@@ -15,11 +15,19 @@ Shape = tuple[int, ...]
 
 
 class Stack(nn.Sequential):
-    """Modules in a row; `y`, one-hot labels (n, classes), goes to those that append it."""
+    """Modules in a row; `y`, one-hot labels (n, classes), goes to those that append it.
 
-    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+    Batch norm takes the statistics of each of the `parts`, so many images, by itself, one after the other.
+    """
+
+    def forward(self, x: Tensor, y: Tensor | None = None, parts: list[int] | None = None) -> Tensor:
         for module in self:
-            x = module(x, y) if isinstance(module, layers.Labels) else module(x)
+            if isinstance(module, layers.Labels):
+                x = module(x, y)
+            elif isinstance(module, _BatchNorm) and parts:
+                x = torch.cat([module(part) for part in x.split(parts)])
+            else:
+                x = module(x)
         return x
 
 

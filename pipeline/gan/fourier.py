@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from pipeline.gan import fast
 
@@ -45,7 +46,7 @@ def conv2d(x: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
     small, kernels, large = transforms((height, width), weight.shape[2], stride, padding)
     phases = _Compact.apply(x).permute(0, 2, 3, 1).unflatten(2, (width, stride)).unflatten(1, (height, stride))
     phases = phases.permute(1, 3, 0, 2, 4, 5).flatten(3).flatten(0, 1)
-    y_hat = torch.bmm(_multiply(large.T, phases), _kernels(kernels, weight).transpose(1, 2))
+    y_hat = _Transposed.apply(_multiply(large.T, phases), _kernels(kernels, weight, stride, padding))
     y = _multiply(small.T, y_hat).unflatten(0, (height, width))
     return y.permute(2, 3, 0, 1).contiguous(memory_format=torch.channels_last)
 
@@ -54,7 +55,8 @@ def conv_transpose2d(x: Tensor, weight: Tensor, stride: int, padding: int) -> Te
     """The transpose of `conv2d`: x (n, c, h, w), weight (c, out, k, k) -> (n, out, stride * h, stride * w)."""
     height, width = x.shape[2:]
     small, kernels, large = transforms((height, width), weight.shape[2], stride, padding)
-    y_hat = torch.bmm(_multiply(small, _Compact.apply(x).permute(2, 3, 0, 1).flatten(0, 1)), _kernels(kernels, weight))
+    x_hat = _multiply(small, _Compact.apply(x).permute(2, 3, 0, 1).flatten(0, 1))
+    y_hat = torch.bmm(x_hat, _kernels(kernels, weight, stride, padding))
     phases = _multiply(large, y_hat).unflatten(2, (stride, stride, -1)).unflatten(0, (height, width))
     y = phases.permute(2, 0, 3, 1, 4, 5).flatten(3, 4).flatten(1, 2)
     return y.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
@@ -74,30 +76,54 @@ class _Compact(torch.autograd.Function):
         return gradient.contiguous(memory_format=torch.channels_last)
 
 
+class _Transposed(torch.autograd.Function):
+    """a (p, n, k) times the transposes of b (p, m, k) -> (p, n, m), whose gradients arrive compact: as `torch.bmm` has
+    it, the one of b arrives transposed and is copied, which costs as much as the product.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
+        ctx.save_for_backward(a, b)
+        return torch.bmm(a, b.transpose(1, 2))
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        a, b = ctx.saved_tensors
+        for_a, for_b = ctx.needs_input_grad
+        return (torch.bmm(gradient, b) if for_a else None,
+                torch.bmm(gradient.transpose(1, 2), a) if for_b else None)
+
+
 def _multiply(matrix: Tensor, x: Tensor) -> Tensor:
     """matrix (a, b) times x (b, n, c) -> (a, n, c)."""
     return torch.mm(matrix.to(x.dtype), x.flatten(1)).unflatten(1, x.shape[1:])
 
 
-def _kernels(kernels: Tensor, weight: Tensor) -> Tensor:
+def _kernels(kernels: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
     """weight (c, out, k, k) -> (products, c, phases * out)."""
-    c, out = weight.shape[:2]
-    parts = torch.mm(kernels.flatten(0, 1).to(weight.dtype), weight.permute(2, 3, 0, 1).reshape(-1, c * out))
-    return parts.view(*kernels.shape[:2], c, out).transpose(1, 2).flatten(2)
+    c, out, kernel, _ = weight.shape
+    first, last = _shifts(kernel, stride, padding)
+    before, behind = -padding - stride * first, stride * (last + 1) - (kernel - padding)
+    taps = F.pad(_Compact.apply(weight).permute(2, 3, 0, 1), (0, 0, 0, 0, before, behind, before, behind))
+    taps = taps.unflatten(1, (-1, stride)).unflatten(0, (-1, stride)).permute(0, 2, 4, 1, 3, 5).flatten(0, 1)
+    return torch.mm(kernels.to(weight.dtype), taps.flatten(1)).view(-1, c, stride ** 2 * out)
+
+
+def _shifts(kernel: int, stride: int, padding: int) -> tuple[int, int]:
+    """The first and the last shift of the kernel's taps."""
+    return -padding // stride, (kernel - 1 - padding) // stride
 
 
 @lru_cache
 def transforms(size: tuple[int, int], kernel: int, stride: int, padding: int) -> tuple[Tensor, Tensor, Tensor]:
     """What makes the products of the smaller map, of `size` pixels, and of kernels, and the larger map of both.
 
-    float64 (products, pixels), (products, stride^2, kernel^2) and (pixels, products).
+    float64 (products, pixels), (products, shifts) and (pixels, products).
     """
-    taps = torch.cartesian_prod(*[torch.arange(kernel) - padding] * 2)
-    shift, phase = taps.div(stride, rounding_mode="floor"), taps % stride
+    first, last = _shifts(kernel, stride, padding)
+    shift = torch.cartesian_prod(*[torch.arange(first, last + 1)] * 2).double()
     # Wrapping around may only reach pixels where there is no map.
-    rows, columns = (pixels + int(shift.abs().max()) for pixels in size)
-    of_phase = torch.zeros(stride ** 2, kernel ** 2, dtype=torch.float64)
-    of_phase[phase @ torch.tensor([stride, 1]), torch.arange(kernel ** 2)] = 1
+    rows, columns = (pixels + max(-first, last) for pixels in size)
     pixels = torch.cartesian_prod(*map(torch.arange, size)).double()
 
     small: list[Tensor] = []
@@ -106,7 +132,7 @@ def transforms(size: tuple[int, int], kernel: int, stride: int, padding: int) ->
     for u, v in ((u, v) for u in range(rows) for v in range(columns) if (u, v) <= (-u % rows, -v % columns)):
         turns = 2 * torch.pi * torch.tensor([u / rows, v / columns], dtype=torch.float64)
         cos, sin = (pixels @ turns).cos() / (rows * columns) ** 0.5, (pixels @ turns).sin() / (rows * columns) ** 0.5
-        re, im = (shift.double() @ turns).cos(), -(shift.double() @ turns).sin()
+        re, im = (shift @ turns).cos(), -(shift @ turns).sin()
         if (u, v) == (-u % rows, -v % columns):  # its own conjugate: a real number
             small += [cos]
             kernels += [re]
@@ -115,4 +141,4 @@ def transforms(size: tuple[int, int], kernel: int, stride: int, padding: int) ->
             small += [cos - sin, cos, -sin]
             kernels += [re, im - re, re + im]
             large += [2 * (cos - sin), -2 * sin, -2 * cos]
-    return torch.stack(small), torch.stack(kernels)[:, None] * of_phase, torch.stack(large, 1)
+    return torch.stack(small), torch.stack(kernels), torch.stack(large, 1)

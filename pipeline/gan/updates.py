@@ -5,8 +5,8 @@ simultaneous   both at once from one forward pass, G's gradient taken through D 
 D then G       D first, then G against the new D, with the same z (Udacity; PyTorch's example)
 in turns       one mini-batch updates G, the next D (Newmu/dcgan_code)
 
-Every rule returns (loss_D, loss_G) as they were when their batch was seen. Real images and fakes go through a D with
-batch norm one after the other.
+Every rule returns (loss_D, loss_G) as they were when their batch was seen. Of real images and of fakes batch norm in D
+has statistics of their own, in this order.
 """
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
-from pipeline.gan import fast, losses, networks
+from pipeline.gan import losses, networks
 from pipeline.gan.build import Stack
 from pipeline.gan.devices import Device
 from pipeline.gan.networks import Network
@@ -64,21 +64,22 @@ def simultaneous(state: State, batch: Batch, turn: int, device: Device) -> Tenso
     """For a D that judges each image by itself one backward pass through D serves both networks
     (`losses.gradient_ratio`), which saves a tenth of the time.
     """
-    G, D, y = state.G, state.D, batch.y
+    G, D = state.G, state.D
+    at_once = device.fast and not any(isinstance(module, _BatchNorm) for module in D)
     with device.arithmetic():
-        fake = G(batch.z, y)
+        fake = G(batch.z, batch.y)
         seen_by_D = fake.detach().requires_grad_()
-        logits_real, logits_fake = judge(D, batch, seen_by_D)
+        logits_real, logits_fake = (together if at_once else apart)(D, batch, seen_by_D)
     loss_D, loss_G = losses.loss_D(logits_real, logits_fake), losses.loss_G(logits_fake)
     state.optimiser_D.zero_grad()
     state.optimiser_G.zero_grad()
-    if not device.fast or mixes_images(D):
+    if at_once:
+        loss_D.backward(inputs=[*D.parameters(), seen_by_D])
+        gradient = seen_by_D.grad * losses.gradient_ratio(logits_fake.detach())[:, :, None, None]
+    else:
         loss_G.backward(inputs=[seen_by_D], retain_graph=True)
         gradient = seen_by_D.grad
         loss_D.backward(inputs=[*D.parameters()])
-    else:
-        loss_D.backward(inputs=[*D.parameters(), seen_by_D])
-        gradient = seen_by_D.grad * losses.gradient_ratio(logits_fake.detach())[:, :, None, None]
     fake.backward(gradient)
     state.optimiser_D.step()
     state.optimiser_G.step()
@@ -108,26 +109,25 @@ def in_turns(state: State, batch: Batch, turn: int, device: Device) -> Tensor:
     return torch.stack([losses.loss_D(logits_real, logits_fake), losses.loss_G(logits_fake)])
 
 
-def judge(D: Stack, batch: Batch, fake: Tensor) -> tuple[Tensor, Tensor]:
-    """D's logits of the real images and of `fake`; in one pass, which is quicker, for a D that mixes no images."""
-    if mixes_images(D) or not fast.enabled():
-        return D(batch.real, batch.y).float(), D(fake, batch.y).float()
+def apart(D: Stack, batch: Batch, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """D's logits of the real images and of `fake`, in two passes."""
+    return D(batch.real, batch.y).float(), D(fake, batch.y).float()
+
+
+def together(D: Stack, batch: Batch, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """The same in one pass, which is quicker."""
+    halves = [len(batch.real), len(fake)]
     # The first layer sees them apart: of real images nobody asks for the gradient.
     maps = torch.cat([D[:1](images, batch.y) for images in (batch.real, fake)])
     y = None if batch.y is None else torch.cat([batch.y, batch.y])
-    logits_real, logits_fake = D[1:](maps, y).float().split([len(batch.real), len(fake)])
+    logits_real, logits_fake = D[1:](maps, y, halves).float().split(halves)
     return logits_real, logits_fake
-
-
-def mixes_images(D: Stack) -> bool:
-    """Whether what D says of an image depends on the others of its batch."""
-    return any(isinstance(module, _BatchNorm) for module in D)
 
 
 def update_D(state: State, batch: Batch, fake: Tensor, device: Device) -> tuple[Tensor, Tensor]:
     """One update of D; returns its logits of real and fake before it."""
     with device.arithmetic():
-        logits_real, logits_fake = judge(state.D, batch, fake)
+        logits_real, logits_fake = (together if device.fast else apart)(state.D, batch, fake)
     state.optimiser_D.zero_grad()
     losses.loss_D(logits_real, logits_fake).backward()
     state.optimiser_D.step()

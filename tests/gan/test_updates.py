@@ -189,20 +189,20 @@ def test_a_single_image_that_batch_norm_would_see_alone_is_refused(dataset: Data
         next(training.train(state, dataset.train_images[:41], dataset.train_labels, 20, 41, 0, 1000, FP32, 0))
 
 
-@pytest.mark.parametrize("name", ["slides", "guidelines-28"])
+@pytest.mark.parametrize("name", ["slides", "guidelines-28", "paper-mnist", "udacity-svhn"])
 def test_one_pass_over_real_and_fake_says_what_two_say(name: str) -> None:
-    """With batch norm, which must see them apart, there are two."""
-    state = start(name)
+    """Batch norm sees them apart and remembers the same averages."""
+    state, other = start(name), start(name)
     batch = batch_of(state)
-    fake = torch.rand(7, *state.network.image, generator=torch.Generator().manual_seed(2))
-    for module in state.D:
+    fake = torch.rand_like(batch.real) if state.network.classes else torch.rand(7, *state.network.image)
+    for module in [*state.D, *other.D]:
         module.train(not isinstance(module, Dropout))
-    found = updates.judge(state.D, batch, fake)
-    for ours, expected in zip(found, logits(state, batch, fake)):
+    found = [*updates.together(state.D, batch, fake), *state.D.buffers()]
+    for ours, expected in zip(found, [*logits(other, batch, fake), *other.D.buffers()], strict=True):
         torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["slides", "guidelines-28", "paper-mnist"])
+@pytest.mark.parametrize("name", ["slides", "guidelines-28", "paper-mnist", "udacity-svhn"])
 def test_the_fast_way_is_the_plain_way(name: str) -> None:
     """Every rule and network: the same losses and gradients of both networks in float64, without dropout."""
     results = []
