@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from torch import Tensor, distributed, nn
+from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
@@ -130,31 +131,47 @@ class SynchronisedBatchNorm(_BatchNorm):
     def forward(self, x: Tensor) -> Tensor:
         if count() == 1 or not self.training:
             return super().forward(x)
-        values = x.float()
-        axes, shape = [0, *range(2, x.dim())], [1, -1, *[1] * (x.dim() - 2)]
-        n = values.numel() // values.shape[1] * count()
-        mean = _Sum.apply(values.sum(axes)) / n
-        centred = values - mean.view(shape)
-        variance = _Sum.apply(centred.square().sum(axes)) / n
-        with torch.no_grad():
-            assert self.running_mean is not None and self.running_var is not None and self.momentum is not None
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(variance * (n / (n - 1)), self.momentum)
-        y = centred * (variance + self.eps).rsqrt().view(shape)
-        return (y * self.weight.view(shape) + self.bias.view(shape) if self.affine else y).to(x.dtype)
+        assert self.running_mean is not None and self.running_var is not None and self.momentum is not None
+        weight = torch.ones_like(self.running_mean) if self.weight is None else self.weight
+        bias = torch.zeros_like(self.running_mean) if self.bias is None else self.bias
+        y, mean, variance = _Normalised.apply(x, weight, bias, self.eps)
+        n = x.numel() // x.shape[1] * count()
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(variance * (n / (n - 1)), self.momentum)
+        return y
 
 
-class _Sum(torch.autograd.Function):
-    """The sum over all processes; each one's loss depends on it, so gradients are summed as well."""
+class _Normalised(torch.autograd.Function):
+    """x (n, c, …) normalised by the means and variances (c,) over all processes, and these, which have no gradients.
 
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        total = x.clone()
-        distributed.all_reduce(total)
-        return total
+    Each way takes one message and PyTorch's own kernels: sums of `_everyones` are all that processes have to exchange.
+    """
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        total = gradient.clone()
-        distributed.all_reduce(total)
-        return total
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+        _, mine, scale = torch.native_batch_norm(x, weight, bias, None, None, True, 0.0, eps)
+        means, variances = _everyones(torch.stack([mine, scale ** -2 - eps])).unbind(1)
+        mean = means.mean(0)
+        variance = variances.mean(0) + (means - mean).square().mean(0)
+        ctx.save_for_backward(x, weight, mean, variance)
+        ctx.eps = eps
+        ctx.mark_non_differentiable(mean, variance)
+        return F.batch_norm(x, mean, variance, weight, bias, eps=eps), mean, variance
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor, *_: Any) -> tuple[Tensor, Tensor, Tensor, None]:
+        x, weight, mean, variance = ctx.saved_tensors
+        scale = (variance + ctx.eps).rsqrt()
+        for_x, for_weight, for_bias = torch.ops.aten.native_batch_norm_backward(
+            gradient, x, weight, None, None, mean, scale, True, ctx.eps, [True, True, True])
+        # The kernel took the means of this process' sums; all processes' are meant. The difference is linear in x.
+        sums = torch.stack([for_weight, for_bias])
+        weights, biases = weight * scale * (sums - _everyones(sums).mean(0)) / (x.numel() // x.shape[1])
+        return for_x.add_(F.batch_norm(x, mean, variance, weights, biases, eps=ctx.eps)), for_weight, for_bias, None
+
+
+def _everyones(values: Tensor) -> Tensor:
+    """(processes, n, …): the `values` (n, …) of each."""
+    found = values.new_empty(count() * len(values), *values.shape[1:])
+    distributed.all_gather_into_tensor(found, values)
+    return found.unflatten(0, (count(), -1))

@@ -56,10 +56,10 @@ def sample(G: nn.Module, network: Network, z: Tensor, device: Device) -> np.ndar
     return np.concatenate(images)
 
 
-def example(network: Network) -> np.ndarray:
+def example(network: Network) -> Tensor:
     """Two rows that `by_rows` takes, float32 (2, z_dim + classes)."""
     z, y = prior(network, 2, torch.Generator().manual_seed(0)), labels(network, 2)
-    return (z if y is None else torch.cat([z, y], 1)).numpy()
+    return z if y is None else torch.cat([z, y], 1)
 
 
 def by_rows(G: nn.Module, network: Network) -> nn.Module:

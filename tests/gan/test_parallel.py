@@ -85,8 +85,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from pipeline.gan import parallel
 with parallel.group():
-    for affine in (True, False):
-        x = load_file("x.safetensors")
+    for affine, dtype in ((True, torch.float32), (False, torch.float32), (True, torch.bfloat16)):
+        x = {key: value.to(dtype) for key, value in load_file("x.safetensors").items()}
         norms = {"maps": nn.BatchNorm2d(3, affine=affine), "rows": nn.BatchNorm1d(5, affine=affine)}
         for name, plain in norms.items():
             norm = parallel.SynchronisedBatchNorm.of(plain)
@@ -94,7 +94,7 @@ with parallel.group():
             y = norm(mine)
             (y * parallel.share(x[name + "_seed"])).sum().backward()
             out = {"y": y.detach(), "gradient": mine.grad, "mean": norm.running_mean, "var": norm.running_var}
-            file = f"{name}{affine}{parallel.rank()}.safetensors"
+            file = f"{name}{affine}{dtype}{parallel.rank()}.safetensors"
             save_file({key: value.contiguous() for key, value in out.items()}, file)
 """
 
@@ -110,15 +110,17 @@ def test_synchronised_batch_norm_is_batch_norm_over_all_images(tmp_path: Path, m
     Path("synchronised.py").write_text(SYNCHRONISED)
     done = torchrun("synchronised")
     assert done.returncode == 0, done.stderr
-    for affine in (True, False):
+    for affine, dtype in ((True, torch.float32), (False, torch.float32), (True, torch.bfloat16)):
         norms = {"maps": torch.nn.BatchNorm2d(3, affine=affine), "rows": torch.nn.BatchNorm1d(5, affine=affine)}
+        exact: dict[str, Any] = {} if dtype == torch.float32 else {"rtol": 0.02, "atol": 0.02, "check_dtype": False}
         for name, norm in norms.items():
             whole = x[name].clone().requires_grad_()
             y = norm(whole)
             (y * x[f"{name}_seed"]).sum().backward()
             for rank in range(2):
-                found = load_file(f"{name}{affine}{rank}.safetensors")
-                torch.testing.assert_close(found["y"], y.detach()[rank::2], rtol=1e-5, atol=1e-6)
-                torch.testing.assert_close(found["gradient"], whole.grad[rank::2], rtol=1e-4, atol=1e-6)
-                torch.testing.assert_close(found["mean"], norm.running_mean)
-                torch.testing.assert_close(found["var"], norm.running_var)
+                found = load_file(f"{name}{affine}{dtype}{rank}.safetensors")
+                assert found["y"].dtype == dtype
+                expected = {"y": y.detach()[rank::2], "gradient": whole.grad[rank::2],
+                            "mean": norm.running_mean, "var": norm.running_var}
+                for key, value in expected.items():
+                    torch.testing.assert_close(found[key], value, **exact or {"rtol": 1e-4, "atol": 1e-6})
