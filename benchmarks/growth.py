@@ -26,6 +26,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
 
 STEPS = 8
+ONE_THREAD = "processes of one thread"
 # What varies, its values, and the network, width, images, batch and processes that a value stands for.
 AXES: dict[str, list[tuple[float, tuple[str, float, int, int, int]]]] = {
     "images in the data set": [(n, ("slides", 1, n, 100, 1)) for n in (1_000, 10_000, 60_000, 250_000, 1_000_000)],
@@ -33,7 +34,7 @@ AXES: dict[str, list[tuple[float, tuple[str, float, int, int, int]]]] = {
     "resolution": [(literature.network(name).image[1], (name, 1, 1_000, 128, 1))
                    for name in ("slides", "udacity-svhn", "torch-64")],
     "batch": [(batch, ("slides", 1, 1_000, batch, 1)) for batch in (32, 64, 128, 256, 512)],
-    "processes of one thread": [(count, ("guidelines-28", 2, 1_024, 128, count)) for count in (1, 2)],
+    ONE_THREAD: [(count, ("slides", 1, 1_024, 256, count)) for count in (1, 2)],
 }
 
 
@@ -42,21 +43,22 @@ def main() -> None:
     rows = []
     for axis, points in AXES.items():
         for value, setting in points:
-            rows.append({"axis": axis, "value": value} | measured(*setting))
+            threads = {"OMP_NUM_THREADS": "1"} if axis == ONE_THREAD else {}
+            rows.append({"axis": axis, "value": value} | measured(*setting, threads))
             print(rows[-1], flush=True)
     table = pd.DataFrame(rows)
     table.to_csv("benchmarks/growth.csv", index=False, float_format="%.4g")
     draw(table)
 
 
-def measured(name: str, width: float, images: int, batch: int, processes: int) -> dict[str, float]:
+def measured(name: str, width: float, images: int, batch: int, processes: int,
+             environment: dict[str, str]) -> dict[str, float]:
     """Images per second and MB of one point."""
     words = [name, str(width), str(images), str(batch)]
     launcher = [sys.executable] if processes == 1 else [
         sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    threads = {"OMP_NUM_THREADS": "1"} if name == "guidelines-28" else {}
     done = subprocess.run([*launcher, "-m", "benchmarks.growth", *words], check=True, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=os.environ | threads)
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=os.environ | environment)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found
 
@@ -84,15 +86,18 @@ def point(name: str, width: float, count: int, batch: int) -> None:
 
 def draw(table: pd.DataFrame) -> None:
     """A column for each axis: images per second above, memory below."""
-    figure, axes = pyplot.subplots(2, len(AXES), figsize=(3 * len(AXES), 5), layout="constrained", sharex="col")
+    figure, axes = pyplot.subplots(2, len(AXES), figsize=(3 * len(AXES), 5.5), layout="constrained", sharex="col")
     for column, axis in enumerate(AXES):
         points = table[table.axis == axis]
-        for place, (key, label) in enumerate((("images_per_second", "images/s"), ("MB", "memory, MB"))):
+        for place, (key, label) in enumerate((("images_per_second", "images/s"), ("MB", "memory of a process, MB"))):
             shown = axes[place, column]
             shown.plot(points.value, points[key], marker="o", color="#0072B2")
-            shown.set_ylim(0)
+            shown.set_ylim(0, 1.1 * points[key].max())
+            shown.grid(alpha=0.3)
             if axis.startswith("images"):
                 shown.set_xscale("log")
+            elif axis != "batch":
+                shown.set_xticks(points.value)
             if column == 0:
                 shown.set_ylabel(label)
         axes[1, column].set_xlabel(axis)

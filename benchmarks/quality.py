@@ -33,22 +33,20 @@ CSV = Path("benchmarks/quality.csv")
 
 def main() -> None:
     """Writes the CSV file and prints a table."""
-    rows = []
+    table = pd.read_csv(CSV) if CSV.exists() else pd.DataFrame()
     for name, run, data, classifier, total, seeds in STUDIES:
         if name not in (sys.argv[1:] or (name,)):
             continue
         if not (Path(data).exists() and Path(classifier).exists()):
             print(f"{data} or {classifier} is absent: not measured", file=sys.stderr)
             continue
+        table = table[table.network != name] if len(table) else table
         for seed in tqdm(range(seeds), name):
             for way, device in (("fast", chosen("auto", True)), ("plain", chosen("fp32", False))):
                 fid, accuracy = scores(name, run, Path(data), Path(classifier), total, seed, device)
-                rows.append({"network": name, "images": total, "seed": seed, "way": way, "fid": fid, "probe": accuracy})
-    table = pd.DataFrame(rows)
-    if CSV.exists():
-        before = pd.read_csv(CSV)
-        table = pd.concat([before[~before.network.isin(table.network)], table])
-    table.to_csv(CSV, index=False, float_format="%.6g")
+                row = {"network": name, "images": total, "seed": seed, "way": way, "fid": fid, "probe": accuracy}
+                table = pd.concat([table, pd.DataFrame([row])])
+                table.to_csv(CSV, index=False, float_format="%.6g")
     print("| network | images | seeds | score | fast | plain | two-sided p |\n|---|---:|---:|---|---:|---:|---:|")
     for network, group in table.groupby("network", sort=False):
         for score in ("fid", "probe"):

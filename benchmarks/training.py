@@ -20,6 +20,7 @@ from pipeline.sections import Run
 WORK = (("slides", 100, 12), ("slides", 256, 6), ("torch-64", 128, 3), ("paper-64", 128, 2))  # last: steps in a turn
 ROUNDS = 5
 KERAS = (("mixed_bfloat16", False), ("float32", False), ("mixed_bfloat16", True))  # precision, XLA
+SLOW_XLA = ("paper-64",)  # XLA is not through with it after eight minutes
 
 
 def main() -> None:
@@ -37,7 +38,7 @@ def main() -> None:
 
 def trained(name: str, batch: int, steps: int) -> str:
     """The row of a network."""
-    keras = [f"c.keras({name!r}, {batch}, {precision!r}, {xla})" for precision, xla in KERAS]
+    keras = [f"c.keras({name!r}, {batch}, {precision!r}, {xla})" for precision, xla in KERAS[:3 - (name in SLOW_XLA)]]
     everyone = [f"c.ours({name!r}, {batch})", f"c.textbook({name!r}, {batch})", "c.roof()", *keras]
     ours, textbook, product, *peers = race(everyone, steps, ROUNDS)
     best = min(range(len(peers)), key=lambda i: statistics.median(peers[i]))
