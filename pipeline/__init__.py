@@ -17,7 +17,8 @@ Stages are thin: they read files and `params.yaml`, call the rooms, and write fi
     meanings  what every score means                       rounding   the digits that are significant
     figures   how pictures look                            processes  which process did something
     reporting/  what the report says, once for both forms  page       the report as one page of HTML
-    __main__  the command dcgan
+    __main__  the command dcgan; sample, walk, compare: its words for finished runs
+    trained   a generator by its folder or its address     logged     generators in MLflow; serving is inside each
 
 Rooms know neither YAML, DVC nor MLflow; stages contain no mathematics.
 """

@@ -3,19 +3,25 @@
     dcgan STAGE             runs a stage of dvc.yaml, like train@test4, with the command that `dvc repro` has for it;
                             `dcgan search` is one more worker for a search that runs, or goes on with one
     dcgan recipe NAME       trains and scores one system of the literature, smaller if asked: dcgan recipe --help
+    dcgan sample MODEL OUT  images of a trained generator: dcgan sample --help
+    dcgan walk MODEL OUT    a walk through its latent space: dcgan walk --help
+    dcgan compare RUN RUN   what two runs differ in, and whether it shows: dcgan compare --help
     dcgan promote           takes the winner of the search into params.yaml, as runs.searched
     dcgan dashboard [PORT]  shows the searches in a browser, with the samples of every trial
 """
 import argparse
+import importlib
 import shlex
 import subprocess
 import sys
 from importlib.metadata import entry_points
 
-from pipeline import params, promote, recipes, stage, store
-from pipeline.errors import InputError
+from pipeline import params, promote, stage, store
+from pipeline.errors import DivergedError, InputError
 from pipeline.trials import ARTIFACTS
 from pipeline.tuning import storages
+
+MODULES = {"recipe": "recipes", "sample": "sample", "walk": "walk", "compare": "compare"}
 
 
 def main() -> None:
@@ -29,13 +35,13 @@ def main() -> None:
         stage.main(promote.promote)
         return
     try:
-        if given.command == "recipe":
-            recipes.main(given.words)
+        if given.command in MODULES:
+            importlib.import_module(f"pipeline.{MODULES[given.command]}").main(given.words)
         elif given.command == "dashboard":
             dashboard(*given.words[:1])
         else:
             sys.exit(subprocess.run([sys.executable, *command_of(given.command)[1:]]).returncode)
-    except InputError as error:
+    except (InputError, DivergedError, OSError) as error:
         sys.exit(f"dcgan: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
@@ -48,7 +54,7 @@ def command_of(name: str) -> list[str]:
     try:
         return shlex.split(Repo().stage.load_one(name=name).cmd)
     except DvcException as error:
-        raise InputError(f"{name}: neither recipe, promote, dashboard, nor a stage of dvc.yaml ({error})") from None
+        raise InputError(f"{name}: neither a command of `dcgan --help` nor a stage of dvc.yaml ({error})") from None
 
 
 def dashboard(port: str = "8080") -> None:

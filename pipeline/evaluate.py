@@ -69,7 +69,7 @@ def evaluate(name: str, data: Path, reference: Path, model: Path, report: Path) 
     with tracking.run(description) as tracker:
         tracker.image("final samples", grid, trained.facts["images_seen"])
         tracker.image("closest pairs", closest, trained.facts["images_seen"])
-        tracker.model(scored, sampling.example(trained.network), scores, trained.facts["images_seen"])
+        tracker.model(scored, trained.facts["network"], scores, trained.facts["images_seen"])
     print(f"{label}: " + ", ".join(f"{key} {value:.4g}" for key, value in scores.items() if not key.endswith("_std")))
 
 

@@ -32,6 +32,11 @@ def load(path: Path = PARAMS) -> Params:
     return params
 
 
+def whole(folder: str) -> Params | Recipes:
+    """The file params.yaml in `folder`, or the study's for ''."""
+    return _read(Path(folder) / PARAMS, Recipes) if folder else load()
+
+
 def study(name: str) -> tuple[Study, str]:
     """The parameters of the run that a stage is given as `name`, and what it is called.
 

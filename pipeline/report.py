@@ -1,6 +1,5 @@
 """Stage report: what the study's files say, in one page that reads files only, as Markdown and as HTML."""
 import json
-import re
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -12,8 +11,6 @@ from pipeline.errors import InputError
 from pipeline.figures import save
 from pipeline.reporting import headlines, inside, literature, plots, provenance, results, tables, tuned
 from pipeline.reporting.results import Names, Result
-
-FEW = re.compile(r"probe_accuracy_\d+_labels")
 
 
 def report(reference: Path, training: Path, evaluation: Path, internals: Path, search: Path, recipes: Path,
@@ -48,7 +45,7 @@ def report(reference: Path, training: Path, evaluation: Path, internals: Path, s
 
 def study(section: Params, found: list[Result], controls: dict[str, Any], internals: Path) -> dict[str, Any]:
     """What both forms of the report are told of the runs."""
-    names = Names.of(section.evaluate.fid_images, next(key for key in found[0].scores if FEW.fullmatch(key)))
+    names = Names.of(section.evaluate.fid_images, found[0].scores)
     changes = [results.change(before, after, names.fid, controls["test_images"])
                for before, after in zip(found, found[1:])]
     scores, meanings = tables.scores(section, found, controls)

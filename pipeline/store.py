@@ -10,18 +10,15 @@ import socket
 import subprocess
 import sys
 import time
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from filelock import FileLock
 from PIL.Image import Image
 from torch import nn
 
-from pipeline import files, processes
+from pipeline import files, logged, processes
 
 EXPERIMENT = "dcgan"
 PARENT_SECONDS = 20.0  # how long a run waits for its parent, which somebody may have deleted
@@ -54,6 +51,17 @@ def root() -> Path:
     return Path(os.environ.get("DVC_ROOT", ".")).resolve()
 
 
+def connect() -> None:
+    """MLflow speaks to the server or the file where this project's runs are; it prints no more than errors."""
+    for name, value in (("MLFLOW_HTTP_REQUEST_TIMEOUT", "20"), ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1"),
+                        ("MLFLOW_DISABLE_TELEMETRY", "true")):
+        os.environ.setdefault(name, value)
+    import mlflow
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    mlflow.set_tracking_uri(os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root() / 'mlflow.db'}")
+
+
 def experiment(folder: str) -> str:
     """The name of the experiment that the runs of params.yaml in `folder` belong to."""
     return f"{EXPERIMENT} {folder}".strip()
@@ -80,13 +88,8 @@ class Store:
 
     def open(self, description: Description) -> None:
         """The run exists and is this thread's active run, with everything that is known at its start."""
-        for name, value in (("MLFLOW_HTTP_REQUEST_TIMEOUT", "20"), ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1"),
-                            ("MLFLOW_DISABLE_TELEMETRY", "true")):
-            os.environ.setdefault(name, value)
         import mlflow
-        for name in ("mlflow", "alembic"):
-            logging.getLogger(name).setLevel(logging.ERROR)
-        mlflow.set_tracking_uri(os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root() / 'mlflow.db'}")
+        connect()
         # Two processes that create one database at the same time break it.
         (root() / ".work").mkdir(exist_ok=True)
         with FileLock(root() / ".work" / "mlflow.lock"):
@@ -126,14 +129,10 @@ class Store:
         import mlflow
         mlflow.set_tags(tags)
 
-    def model(self, G: nn.Module, example: np.ndarray, scores: dict[str, float], step: int) -> None:
-        """Logs G as a model that needs no code of ours, with an `example` of its input, and `scores` linked to it."""
+    def model(self, G: nn.Module, network: dict[str, Any], scores: dict[str, float], step: int) -> None:
+        """Logs G, as `logged.log` wants it, with `scores` linked to it and to its data."""
         import mlflow
-        requirements = [f"torch=={torch.__version__.partition('+')[0]}"]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch.export's notes on its own archive
-            info = mlflow.pytorch.log_model(G, name="generator", input_example=example, pip_requirements=requirements)
-        mlflow.log_metrics(scores, step=step, model_id=info.model_id, dataset=self.dataset)
+        mlflow.log_metrics(scores, step=step, model_id=logged.log(G, network), dataset=self.dataset)
 
     def file(self, path: Path) -> None:
         import mlflow

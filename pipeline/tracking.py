@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL.Image import Image
 from torch import nn
 
@@ -58,10 +57,8 @@ class Tracker:
     def tags(self, tags: dict[str, str]) -> None:
         """Facts that the run is found by."""
 
-    def model(self, G: nn.Module, example: np.ndarray, scores: dict[str, float], images_seen: int) -> None:
-        """The generator that was scored, on the CPU in eval mode, an `example` of its input, and the scores that it and
-        its data are linked to.
-        """
+    def model(self, G: nn.Module, network: dict[str, Any], scores: dict[str, float], images_seen: int) -> None:
+        """The generator that was scored, as `logged.log` wants it, and the scores that go with it."""
 
     def file(self, path: Path) -> None:
         """A file that stays where it is until the run is closed."""
@@ -103,8 +100,8 @@ class BackgroundTracker(Tracker):
     def tags(self, tags: dict[str, str]) -> None:
         self.entries.put(Entry("tags", {"tags": tags}))
 
-    def model(self, G: nn.Module, example: np.ndarray, scores: dict[str, float], images_seen: int) -> None:
-        self.entries.put(Entry("model", {"G": G, "example": example, "scores": scores, "step": images_seen}))
+    def model(self, G: nn.Module, network: dict[str, Any], scores: dict[str, float], images_seen: int) -> None:
+        self.entries.put(Entry("model", {"G": G, "network": network, "scores": scores, "step": images_seen}))
 
     def file(self, path: Path) -> None:
         self.entries.put(Entry("file", {"path": path}))

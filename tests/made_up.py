@@ -1,14 +1,18 @@
-"""The reports of the other stages, made up: small, but of every kind that the report reads."""
+"""What other stages leave, made up: their reports, small, but of every kind that the report reads, and a model."""
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from PIL import Image
 
 from pipeline import report
-from tests.conftest import ROOT, Params
+from pipeline.gan import checkpoint, literature, sampling, training
+from pipeline.gan.checkpoint import Model
+from pipeline.sections import Run
+from tests.conftest import FP32, ROOT, Params
 
 CONTROLS = {"classifier_accuracy_test": 0.9931, "fid_classifier_10k_of_test_images": 0.95, "test_images": 10_000,
             "precision_classifier_10k_of_test_images": 0.71, "probe_accuracy_test_of_pixels": 0.9177,
@@ -58,7 +62,9 @@ def everything(reports: Path) -> None:
         internals(reports / "internals" / run)
     internals(reports / "recipes" / "internals" / "a&b")
     for run in ("test1", "test4"):
-        write(folder / "models" / run / "model.json", {"data": "d" * 64, "sha256": {"generator.safetensors": "e" * 64}})
+        write(folder / "models" / run / "model.json", {
+            "data": "d" * 64, "sha256": {"generator.safetensors": "e" * 64},
+            "device": {"device": "A GPU", "dtype": "bfloat16", "threads": 3}})
     write(folder / "data" / "meta.json", {"source": "Somebody", "licence": "CC0", "sha256": "f" * 64,
                                           "counts": {"train": 1500, "test": 297}})
     search(reports / "search")
@@ -79,7 +85,7 @@ def internals(folder: Path) -> None:
                 for file in ("still.png", "film.webp", "lost.png")]
     write(folder / "parts.json", [
         {"name": "walk", "title": "Walks & <more>", "section": "6.1", "to_see": "Look <here>.", "pictures": pictures,
-         "numbers": {"length": 0.123456789, "steps": 12}},
+         "numbers": {"length": 0.123456789, "steps": 12}, "measured": "length: of the <way>."},
         {"name": "sums", "title": "Sums", "section": "6.3", "absent": "there was <nothing> to add"}])
     frames = [Image.fromarray(np.full((16, 16), 50 * i, np.uint8)) for i in range(4)]
     (folder / "pictures").mkdir()
@@ -111,3 +117,15 @@ def reported(reports: Path) -> tuple[str, str]:
                   reports / "search", reports / "recipes", folder / "recipes", folder / "models", folder / "data",
                   ROOT / "constraints.txt", reports / "report.md", reports / "report.html", reports / "report")
     return (reports / "report.md").read_text(), (reports / "report.html").read_text()
+
+
+def model(folder: Path, network: str = "paper-mnist", width: float = 0.125) -> Model:
+    """An untrained pair of that network, whose images have all greys, saved in `folder` and loaded again."""
+    made = literature.network(network, width)
+    state = training.start(made, Run(batch=50, lr=1e-3, beta1=0.5, leak=0.2), 0, FP32)
+    *_, last = (parameter for parameter in state.G.parameters() if parameter.dim() > 1)
+    with torch.no_grad():
+        last *= 0.3 / sampling.by_rows(state.G.eval(), made)(sampling.example(made)).std()
+    facts = {"network": {"name": network, "width": width}, "leak": 0.2, "images_seen": 0}
+    checkpoint.save_model(folder, state.G, state.D, facts)
+    return checkpoint.load_model(folder)

@@ -20,7 +20,7 @@ def test_a_stage_runs_with_dvcs_command(monkeypatch: pytest.MonkeyPatch) -> None
     assert command.command_of("search") == [
         "python", "-m", "pipeline.search", f"data/{name}", "models/reference", "reports/search"]
     assert command.command_of("train@test4")[2:4] == ["pipeline.train", "test4"]
-    with pytest.raises(InputError, match="serach: neither recipe, promote, dashboard, nor a stage of dvc.yaml"):
+    with pytest.raises(InputError, match="serach: neither a command of `dcgan --help` nor a stage of dvc.yaml"):
         command.command_of("serach")
 
 

@@ -19,6 +19,7 @@ from pipeline.figures import COLOURS
 
 WIDTH, CURVE_HEIGHT, MARGIN, DPI = 480, 190, 10, 100  # pixels; frames of larger grids are wider
 QUALITY = 85  # of 100
+WIDE = 180  # pixels of a walk at least
 PALE, DOT, SMOOTH, SIZE = "#CCCCCC", 4, 4, 15  # SMOOTH: so many times larger is the dot drawn, for round edges
 
 
@@ -87,6 +88,24 @@ def _dot() -> Image.Image:
     large = Image.new("L", (SMOOTH * size, SMOOTH * size))
     ImageDraw.Draw(large).ellipse((0, 0, SMOOTH * size - 1, SMOOTH * size - 1), 255)
     return large.resize((size, size), Image.Resampling.LANCZOS)
+
+
+def large(frames: Sequence[Image.Image], grey: bool) -> list[Image.Image]:
+    """The frames, RGB, enlarged by whole pixels until they are WIDE or wider; smoothly if they are not `grey`: edges of
+    large pixels in colour would cost a film more than all the rest.
+    """
+    way = Image.Resampling.NEAREST if grey else Image.Resampling.BICUBIC
+    times = max(1, -(-WIDE // frames[0].width))
+    return [one.resize((times * one.width, times * one.height), way).convert("RGB") for one in frames]
+
+
+def gif(frames: Sequence[Image.Image], milliseconds: int) -> bytes:
+    """The frames as a GIF of 256 colours that loops for ever, each shown for so long; a GIF counts hundredths of a
+    second.
+    """
+    buffer = io.BytesIO()
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:], duration=milliseconds, loop=0)
+    return buffer.getvalue()
 
 
 def webp(frames: Sequence[Image.Image], durations: Sequence[int], lossless: bool) -> bytes:

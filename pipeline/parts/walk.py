@@ -14,7 +14,6 @@ from pipeline.parts.sheets import Row
 LEGS = 4  # of a walk are drawn at most
 FINER = 4  # times as many steps, of which a smooth walk's largest is no larger against the mean
 WALKERS = 5  # classes, of a conditional generator's, that walk in the film
-WIDE = 180  # pixels of a film at least
 MEASURED = ("path_length: the mean squared change along the arcs between random z, per squared share of the way, in "
             "pixels of 0..1 and in features (Karras et al. 2019); compare it within a data set only. largest_step: the "
             "largest of the closed walk's steps in pixels over their mean, with so many from each z to the next: 1 is "
@@ -52,11 +51,9 @@ def _film(subject: Subject, points: Tensor) -> bytes:
     frames = walks.path(points, asked.steps, spherical=True, closed=True)
     walkers = [_images(subject, frames, label) for label in range(min(network.classes, WALKERS) or 1)]
     wide = [pixels.grid(np.stack(at), len(at)) for at in zip(*walkers)]
-    times = max(1, -(-WIDE // wide[0].width))
-    exact = network.image[0] == 1  # in colour, edges of large pixels would cost more than all the rest
-    way = Image.Resampling.NEAREST if exact else Image.Resampling.BICUBIC
-    large = [one.resize((times * one.width, times * one.height), way).convert("RGB") for one in wide]
-    return film.webp(large, [asked.milliseconds] * len(large), exact)
+    grey = network.image[0] == 1
+    large = film.large(wide, grey)
+    return film.webp(large, [asked.milliseconds] * len(large), grey)
 
 
 def _images(subject: Subject, z: Tensor, label: int) -> np.ndarray:

@@ -14,8 +14,8 @@ def percent(value: float) -> str:
 def sentences(results: list[Result], names: Names, controls: dict[str, Any],
               changes: list[dict[str, Any]]) -> list[str]:
     """All that may be said of the runs."""
-    return [*_distance(results, names, controls), *(_change(change, names) for change in changes),
-            *_variety(results, names), *_probe(results, controls["test_images"]), *_copies(results)]
+    return [*_distance(results, names, controls), *(change(one, names) for one in changes),
+            *_variety(results, names), *probe(results, controls["test_images"]), *_copies(results)]
 
 
 def caption(result: Result, names: Names) -> str:
@@ -47,14 +47,15 @@ def _distance(results: list[Result], names: Names, controls: dict[str, Any]) -> 
     yield text + "."
 
 
-def _change(change: dict[str, Any], names: Names) -> str:
-    before, after = change["before"], change["after"]
-    text = (f"**{before.name} → {after.name}** ({change['changed'] or 'nothing changed'}): "
+def change(found: dict[str, Any], names: Names) -> str:
+    """What may be said of a `results.change`."""
+    before, after = found["before"], found["after"]
+    text = (f"**{before.name} → {after.name}** ({found['changed'] or 'nothing changed'}): "
             f"{before.stated(names.fid)} → {after.stated(names.fid)}")
-    if change["fid_seen"]:
-        return f"{text}, ×{change['fid'][1] / max(change['fid'][0], 1e-9):.2f}, more than either curve still moved."
+    if found["fid_seen"]:
+        return f"{text}, ×{found['fid'][1] / max(found['fid'][0], 1e-9):.2f}, more than either curve still moved."
     return f"{text}, no difference to speak of" + (
-        f": the curves still moved by ×{change['swing']:.2f}." if change["swing_known"] else ".")
+        f": the curves still moved by ×{found['swing']:.2f}." if found["swing_known"] else ".")
 
 
 def _variety(results: list[Result], names: Names) -> Iterator[str]:
@@ -68,7 +69,8 @@ def _variety(results: list[Result], names: Names) -> Iterator[str]:
                f"recall is {percent(recall)}, that of {varied.name} {percent(varied.scores[names.recall])}.")
 
 
-def _probe(results: list[Result], images: int) -> Iterator[str]:
+def probe(results: list[Result], images: int) -> Iterator[str]:
+    """Whose D's features tell more about the classes than before its training, on so many test images."""
     pairs = [(result, (result.scores["probe_accuracy_test"], result.scores["probe_accuracy_test_of_untrained_D"]))
              for result in results if "probe_accuracy_test_of_untrained_D" in result.scores]
     if not pairs:

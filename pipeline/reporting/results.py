@@ -1,6 +1,7 @@
 """The runs' results, and what may be said of the difference between two of them."""
 import json
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,8 +55,9 @@ class Names:
     probe: str = "probe_accuracy_test"
 
     @classmethod
-    def of(cls, fid_images: int, few: str) -> "Names":
-        """Those of scores of so many samples, with the name of the probe that sees few labels."""
+    def of(cls, fid_images: int, scores: dict[str, Any]) -> "Names":
+        """Those of scores of so many samples; among `scores` is the probe that sees few labels."""
+        few = next(key for key in scores if re.fullmatch(r"probe_accuracy_\d+_labels", key))
         fid, precision, recall, missing = (frechet.name(fid_images, score=score) for score in (
             "fid", "precision", "recall", "missing_classes"))
         return cls(fid, precision, recall, missing, few)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline import rounding
-from pipeline.documents import Params
+from pipeline.documents import Study
 from pipeline.meanings import SAMPLES, Meaning
 from pipeline.reporting import headlines
 from pipeline.reporting.results import KNOBS, Names, Result, accuracy
@@ -41,7 +41,7 @@ def chief(results: list[Result], names: Names, controls: dict[str, Any]) -> Tabl
                  [*real, ["*raw pixels*", "", "", "", "", "", pixels, ""]])
 
 
-def scores(section: Params, results: list[Result], controls: dict[str, Any]) -> tuple[Table, list[tuple[str, Meaning]]]:
+def scores(section: Study, results: list[Result], controls: dict[str, Any]) -> tuple[Table, list[tuple[str, Meaning]]]:
     """Every score of the samples, a row each, in which the best is bold; and the names of these scores' meanings."""
     evaluate = section.evaluate
     samples = {"inception": evaluate.inception.images, "pixels": evaluate.memorisation_images}

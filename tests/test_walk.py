@@ -1,0 +1,63 @@
+"""`dcgan walk`: strips whose rows meet, films that loop, and one line for what cannot be."""
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline import walk
+from pipeline.errors import InputError
+from tests import made_up
+from tests.conftest import Params, stage
+
+
+@pytest.fixture(autouse=True)
+def model(params: Params, tmp_path: Path) -> None:
+    params({"hardware.precision": "fp32", "hardware.device": "cpu"})
+    made_up.model(tmp_path / "models/one", "guidelines-28", 0.25)
+
+
+def cell(sheet: np.ndarray, row: int, column: int) -> np.ndarray:
+    return sheet[29 * row:29 * row + 28, 29 * column:29 * column + 28]
+
+
+def test_each_row_of_a_strip_begins_where_the_one_above_ends() -> None:
+    walk.main(["models/one", "walk.png", "--points", "4", "--steps", "5", "--seed", "3"])
+    with Image.open("walk.png") as found:
+        sheet = np.asarray(found)
+    assert sheet.shape == (3 * 29 - 1, 6 * 29 - 1)
+    for row in (0, 1):
+        np.testing.assert_array_equal(cell(sheet, row, 5), cell(sheet, row + 1, 0))
+        assert (cell(sheet, row, 0) != cell(sheet, row, 5)).any()
+
+
+def test_straight_walks_take_another_way_between_the_same_ends() -> None:
+    sheets = []
+    for words in ([], ["--straight"]):
+        walk.main(["models/one", "walk.png", "--points", "2", "--steps", "4", *words])
+        with Image.open("walk.png") as found:
+            sheets.append(np.asarray(found))
+    same = [(cell(sheets[0], 0, i) == cell(sheets[1], 0, i)).all() for i in range(5)]
+    assert same == [True, False, False, False, True]
+
+
+@pytest.mark.parametrize("kind", ["webp", "gif"])
+def test_a_film_goes_through_all_points_and_loops(kind: str) -> None:
+    walk.main(["models/one", f"walk.{kind}", "--points", "3", "--steps", "4"])
+    with Image.open(f"walk.{kind}") as found:
+        assert found.n_frames == 12 and found.info["loop"] == 0 and found.size == (196, 196)  # 7 times 28
+        assert found.info["duration"] == 60 if kind == "gif" else True
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (["walk.mp4"], "walk.mp4: expected a .png"), (["walk.png", "--points", "1"], "a walk of 10 steps"),
+    (["walk.png", "--steps", "0"], "a walk of 0 steps between each two of 6 points")])
+def test_what_cannot_be_is_one_line(words: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=message) as error:
+        walk.main(["models/one", *words])
+    assert "\n" not in str(error.value) and not Path(words[0]).exists()
+
+
+def test_the_help_shows_an_example() -> None:
+    result = stage("__main__", "walk", "--help")
+    assert result.returncode == 0 and walk.EXAMPLE in result.stdout
