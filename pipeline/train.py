@@ -96,7 +96,7 @@ def _train(name: str, data: Path, reference: Path, model: Path, report: Path) ->
         facts = {"network": {"name": design.network, "width": design.width, "violate": design.violate},
                  "leak": run.leak, "run": asdict(run), "epochs": design.epochs, "seed": design.seed,
                  "images": len(train_images), "images_seen": state.images_seen, "data": dataset.digest,
-                 "reference": real.digest}
+                 "reference": real.digest, "device": device.facts}
         if first:
             tracker.tags({"model": checkpoint.save_model(model, state.G, state.D, facts)})
     if first:

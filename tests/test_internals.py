@@ -19,7 +19,7 @@ from pipeline.errors import InputError, ScoreError
 from pipeline.finished import Internals
 from pipeline.gan import checkpoint, literature, training
 from pipeline.gan.networks import SGD, Network, Tanh
-from pipeline.parts import oblivion, sheets, story, sums
+from pipeline.parts import oblivion, responses, sheets, story, sums
 from pipeline.parts.part import Part, Subject, entry
 from pipeline.scores import classifier, frechet
 from pipeline.scores import reference as references
@@ -113,6 +113,9 @@ def test_a_conditional_generator_has_all_parts_and_the_same_bytes_twice(conditio
     assert scores["path_length_classifier_4"] > 0 and scores["path_length_pixels_4"] > 0
     assert 1 <= scores["largest_step_pixels_3"] <= 9 and 1 <= scores["largest_step_pixels_12"] <= 36
     numbers = {key: value for part in parts.values() for key, value in part.get("numbers", {}).items()}
+    blind = 0.72 / 3 + 0.27 * 2 / 3 + 0.01  # three images of ten classes: all differ, two are alike, all are alike
+    assert scores["class_purity_of_random_images"] == pytest.approx(blind, abs=0.04)
+    assert scores["class_purity"] in (1 / 3, 0.5, 2 / 3, 5 / 6, 1)  # two features
     assert scores == numbers | {"batch_norm": "recomputed", "seed": 2, "images_seen": 0}
     with Image.open(conditional[-1] / "pictures/walk.webp") as walk, \
             Image.open(conditional[-1] / "pictures/film.webp") as film:
@@ -210,6 +213,10 @@ def planted(params: Params, dataset: images.Dataset) -> Subject:
     judge: Any = Widths()
     two = replace(dataset, meta=dataset.meta | {"classes": ["thin", "wide"]})
     return Subject(trained, two, judge, Path("none"), asked, FP32)
+
+
+def test_purity_is_the_mean_share_of_each_rows_commonest_label() -> None:
+    assert responses.purity(np.array([[7, 7, 7, 7], [0, 1, 2, 3], [5, 5, 4, 4]])) == pytest.approx((1 + 0.25 + 0.5) / 3)
 
 
 def test_arithmetic_finds_what_was_planted(planted: Subject) -> None:

@@ -83,7 +83,9 @@ def test_the_search_the_recipes_and_the_internals_are_told_where_they_are(report
     assert "| `length` | 0.1235 | 0.1235 | 0.1235 |" in page and "test1 has none of this: there was <nothing>" in page
     assert "Not looked into yet: test4. `dvc repro internals@test4` does." in page
     assert "Not looked into yet: slides-mnist." in page and "internals/test1/pictures/lost.png is not there" in page
-    assert "| `eeeeeeeeeeeeeeee` | *not recorded* | `dddddddddddddddd` |" in page and "Somebody (CC0), 1,500" in page
+    assert "length: of the <way>." in page
+    assert "| `eeeeeeeeeeeeeeee` | *not recorded* | `dddddddddddddddd` | A GPU, bfloat16, threads: 3 |" in page
+    assert "Somebody (CC0), 1,500" in page
 
 
 def test_what_is_not_there_is_said_not_to_be_there(reports: Path) -> None:

@@ -12,6 +12,7 @@ from pipeline.parts.sheets import Row
 from pipeline.scores import probe
 
 COLUMNS = 16  # of the sheet of all filters
+BLIND = 2000  # draws of images that no feature has chosen
 
 
 def look(subject: Subject) -> Found:
@@ -40,13 +41,31 @@ def look(subject: Subject) -> Found:
                  sheets.png(_tops(subject, images, first.indices))),
          Picture("first_layer.png", "All filters of D's first convolution",
                  "All filters of D's first convolution, on one scale: grey is a weight of 0.",
-                 sheets.png(_all(subject)))], {})
+                 sheets.png(_all(subject)))], *_purities(subject, found))
 
 
 def _guided(subject: Subject, D: Stack, images: np.ndarray) -> Guided:
     network, asked = subject.trained.network, subject.asked
     with probe.settled(D, network, subject.dataset.train_images, subject.device):
         return guided.guided(D, network, images, None, asked.features, asked.top, subject.device)
+
+
+def _purities(subject: Subject, found: list[Guided]) -> tuple[dict[str, float], str | None]:
+    """How far the images that a feature responds to are of one class, and what that is."""
+    labels, asked = subject.dataset.train_labels[:subject.asked.images], subject.asked
+    if subject.dataset.classes < 2:
+        return {}, None
+    blind = np.random.default_rng(asked.seed).integers(len(labels), size=(BLIND, asked.top))
+    numbers = {f"class_purity{of}": purity(labels[indices]) for of, indices in (
+        ("", found[0].indices), ("_of_untrained_D", found[1].indices), ("_of_random_images", blind))}
+    return numbers, (f"class_purity: of the {asked.top} images that a feature of the last convolution responds to most "
+                     "the share that the most frequent class has, on average over the features shown; the same of an "
+                     "untrained D, and of as many images drawn blindly.")
+
+
+def purity(labels: np.ndarray) -> float:
+    """The mean over the rows of labels (n, k) of the most frequent label's share: from 1 / k to 1."""
+    return float(np.mean([np.bincount(row).max() / len(row) for row in labels]))
 
 
 def _sheet(images: np.ndarray, found: list[Guided]) -> Image.Image:

@@ -10,11 +10,12 @@ from pipeline.reporting.tables import Picture, Table
 
 @dataclass(frozen=True)
 class View:
-    """One part of one run: what to see, its pictures and numbers; or why it is absent."""
+    """One part of one run: what to see, its pictures, its numbers and what they measure; or why it is absent."""
     run: str
     to_see: str
     pictures: list[Picture]
     numbers: dict[str, float]
+    measured: str = ""
     absent: str = ""
     unmeasured: str = ""
 
@@ -59,5 +60,5 @@ def read(folder: Path, runs: list[str]) -> tuple[list[Part], list[str]]:
 def _view(run: str, folder: Path, given: dict[str, Any], named: bool) -> View:
     pictures = [Picture(folder / one["file"], one["alt"], one["caption"], run if named else "")
                 for one in given.get("pictures", [])]
-    return View(run, given.get("to_see", ""), pictures, given.get("numbers", {}), given.get("absent", ""),
-                given.get("unmeasured", ""))
+    return View(run, given.get("to_see", ""), pictures, given.get("numbers", {}),
+                given.get("measured", ""), given.get("absent", ""), given.get("unmeasured", ""))
