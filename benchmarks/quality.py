@@ -40,11 +40,12 @@ def main() -> None:
         if not (Path(data).exists() and Path(classifier).exists()):
             print(f"{data} or {classifier} is absent: not measured", file=sys.stderr)
             continue
-        table = table[table.network != name] if len(table) else table
         for seed in tqdm(range(seeds), name):
             for way, device in (("fast", chosen("auto", True)), ("plain", chosen("fp32", False))):
                 fid, accuracy = scores(name, run, Path(data), Path(classifier), total, seed, device)
                 row = {"network": name, "images": total, "seed": seed, "way": way, "fid": fid, "probe": accuracy}
+                if len(table):
+                    table = table[(table.network != name) | (table.seed != seed) | (table.way != way)]
                 table = pd.concat([table, pd.DataFrame([row])])
                 table.to_csv(CSV, index=False, float_format="%.6g")
     print("| network | images | seeds | score | fast | plain | two-sided p |\n|---|---:|---:|---|---:|---:|---:|")

@@ -38,7 +38,8 @@ def main() -> None:
 
 def trained(name: str, batch: int, steps: int) -> str:
     """The row of a network."""
-    keras = [f"c.keras({name!r}, {batch}, {precision!r}, {xla})" for precision, xla in KERAS[:3 - (name in SLOW_XLA)]]
+    keras = [f"c.keras({name!r}, {batch}, {precision!r}, {xla})" for precision, xla in KERAS
+             if not (xla and name in SLOW_XLA)]
     everyone = [f"c.ours({name!r}, {batch})", f"c.textbook({name!r}, {batch})", "c.roof()", *keras]
     ours, textbook, product, *peers = race(everyone, steps, ROUNDS)
     best = min(range(len(peers)), key=lambda i: statistics.median(peers[i]))

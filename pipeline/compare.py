@@ -22,35 +22,46 @@ def main(words: list[str]) -> None:
     for run in ("before", "after"):
         parser.add_argument(run, metavar="RUN", help="a run of params.yaml, like test4, or recipes/NAME")
     given = parser.parse_args(words)
-    print(compared(given.before, given.after, REPORTS))
+    before, after = (run.strip("/").removeprefix("models/") for run in (given.before, given.after))
+    print(compared(before, after, REPORTS))
 
 
 def compared(before: str, after: str, reports: Path) -> str:
     """What is printed about two runs whose reports are in the folder `reports`; InputError if they do not compare."""
     old, new = params.study(before)[0], params.study(after)[0]
-    if old.data != new.data:
-        raise InputError(f"{before} is of {old.data.name}, {after} of {new.data.name}: scores compare within a data "
-                         "set only")
-    if old.evaluate != new.evaluate:
-        raise InputError(f"{before} and {after} are scored in different ways: see evaluate in params.yaml and in "
-                         "recipes/params.yaml")
+    for section in ("data", "reference", "sampling", "evaluate"):
+        if getattr(old, section) != getattr(new, section):
+            raise InputError(f"{before} and {after} have other parameters in {section}, so that their scores do not "
+                             f"compare: {getattr(old, section)} and {getattr(new, section)}")
     found = [read(before, old, reports), read(after, new, reports)]
+    if not any(key.startswith("probe_") for key in found[0].scores):
+        raise InputError(f"{old.data.name} has no classes, so that there is no probe to compare")
     names = Names.of(old.evaluate.fid_images, found[0].scores)
     controls = json.loads((place(reports, before, "reference") / "metrics.json").read_text())
+    differ = settings(found, [old, new])
     change = results.change(found[0], found[1], names.fid, controls["test_images"])
-    shown = [settings(found, [old, new]), tables.scores(old, found, controls)[0], tables.probes(found, names, controls)]
+    change["changed"] = ", ".join(f"{key} {one} → {other}" for key, one, other in differ.rows)
+    shown = [differ, tables.scores(old, found, controls)[0], tables.probes(found, names, controls)]
     said = [headlines.change(change, names), *headlines.probe(found, controls["test_images"])]
-    return "\n\n".join([*map(drawn, shown), *map(plain, said)])
+    return "\n\n".join([*(drawn(table) for table in shown if table.rows), *map(plain, said)])
 
 
 def read(name: str, study: Study, reports: Path) -> Result:
-    """The reports of a run or recipe; InputError when it has not been scored."""
-    label = name.rpartition("/")[2]
+    """The reports of a run or recipe; InputError when it has not been scored, or with other parameters."""
+    folder, _, label = name.rpartition("/")
+    again = f"`dvc repro {f'{folder}/dvc.yaml:' if folder else ''}evaluate@{label}`"
     try:
-        return results.read(label, study.runs[label], place(reports, name, "train"), place(reports, name, "evaluate"))
-    except FileNotFoundError as error:
-        recipe = "recipes/dvc.yaml:" if "/" in name else ""
-        raise InputError(f"{error.filename}: not found; `dvc repro {recipe}evaluate@{label}` makes it") from None
+        found = results.read(name, study.runs[label], place(reports, name, "train"), place(reports, name, "evaluate"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{place(reports, name, 'evaluate')}: no scores ({error}); {again} makes them") from None
+    model = reports.parent / "models" / name / "model.json"
+    if model.exists():
+        known = json.loads(model.read_text())
+        for key, value in asdict(found.run).items():
+            if known["run"][key] != value:
+                raise InputError(f"{name} was scored with {key} {known['run'][key]:g}, {params.place(name)} has "
+                                 f"{value:g} now; {again} trains and scores it")
+    return found
 
 
 def place(reports: Path, name: str, stage: str) -> Path:
@@ -65,8 +76,9 @@ def settings(found: list[Result], studies: list[Study]) -> Table:
     """The parameters in which the runs differ."""
     given = [{f"train.{key}": value for key, value in asdict(study.train).items()} | asdict(one.run)
              for one, study in zip(found, studies)]
-    rows = [[key, *(str(one[key]) for one in given)] for key in given[0] if given[0][key] != given[1][key]]
-    return Table(["parameter", *(one.name for one in found)], rows or [["none", "differs", ""]])
+    rows = [[key, *(f"{one[key]:g}" if isinstance(one[key], float) else str(one[key]) for one in given)]
+            for key in given[0] if given[0][key] != given[1][key]]
+    return Table(["parameter", *(one.name for one in found)], rows)
 
 
 def drawn(table: Table) -> str:

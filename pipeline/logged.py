@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from pipeline.errors import InputError
+from pipeline.errors import DivergedError, InputError
 from pipeline.gan import fast, literature, sampling
 
 CODE = Path(__file__).with_name("serving.py")
@@ -29,14 +29,13 @@ def log(G: nn.Module, network: dict[str, Any]) -> str:
     from mlflow.types.schema import Array
     made = literature.network(**network)
     facts = {"network": network, "z_dim": made.z_dim, "prior": made.prior, "classes": made.classes, "low": made.low}
-    asked: list[ColSpec | TensorSpec] = [
-        ColSpec(DataType.long, "seed", required=False), ColSpec(Array(DataType.double), "z", required=False)]
-    if made.classes:
-        asked.append(ColSpec(DataType.long, "label", required=False))
-    signature = ModelSignature(Schema(asked), Schema([TensorSpec(np.dtype("uint8"), (-1, *made.image))]))
+    whole, numbers = DataType.long, Array(DataType.double)
+    asked = Schema([ColSpec(kind, name, required=False)
+                    for name, kind in (("seed", whole), ("z", numbers), ("label", whole))])
+    signature = ModelSignature(asked, Schema([TensorSpec(np.dtype("uint8"), (-1, *made.image))]))
     versions = [f"{package.__name__}=={package.__version__.partition('+')[0]}" for package in (torch, np, pd)]
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), fast.switched(False):
-        warnings.simplefilter("ignore")  # torch.export's notes on its own archive
+        warnings.simplefilter("ignore")  # torch.export's notes on its own archive, MLflow's on Python's versions
         graph = torch.export.export(G, (sampling.example(made),), dynamic_shapes=({0: torch.export.Dim("images")},))
         graph.example_inputs = None  # the only pickle in the archive
         torch.export.save(graph, f"{folder}/generator.pt2")
@@ -50,17 +49,24 @@ def log(G: nn.Module, network: dict[str, Any]) -> str:
 def load(address: str) -> tuple[dict[str, Any], Callable[[Tensor], np.ndarray]]:
     """The arguments of `literature.network` that the model at `address` was logged with, and what makes images of rows.
 
-    InputError when there is none, or it is no generator of this project.
+    The model's own code runs here. InputError when there is no model, or it is no generator of this project;
+    DivergedError when images are not finite.
     """
     os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
     import mlflow
     from mlflow.exceptions import MlflowException
     try:
-        model = mlflow.pyfunc.load_model(address)
-    except (MlflowException, OSError) as error:
-        raise InputError(f"{address}: MLflow has no such model ({str(error).splitlines()[0]})") from None
-    try:
-        made = model.unwrap_python_model()
-        return made.facts["network"], made.images
-    except (MlflowException, AttributeError):
-        raise InputError(f"{address}: not a generator that this project has logged") from None
+        made = mlflow.pyfunc.load_model(address).unwrap_python_model()
+        network: dict[str, Any] = made.facts["network"]
+    except Exception as error:  # whatever MLflow, its store, the network and code that is not ours raise
+        raise InputError(f"{address}: not a generator that this project has logged to MLflow "
+                         f"({(str(error).splitlines() or [type(error).__name__])[0]})") from None
+
+    def images(rows: Tensor) -> np.ndarray:
+        try:
+            found: np.ndarray = made.images(rows)
+            return found
+        except MlflowException as error:
+            raise DivergedError(f"{address}: {error.message}") from None
+
+    return network, images

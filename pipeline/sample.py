@@ -1,5 +1,6 @@
 """`dcgan sample`: images of a trained generator, as one picture, as a folder of pictures, or as arrays."""
 import argparse
+import io
 import math
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,10 @@ from pipeline import files, trained
 from pipeline.data import pixels
 from pipeline.errors import InputError
 from pipeline.gan import sampling
-from pipeline.gan.networks import Network
 from pipeline.latent import rows
 
 EXAMPLE = "example: dcgan sample models/test4 --n 64 --seed 7 samples.png"
-OUT = "a .png with all of them, an .npz with their pixels and z, or a new folder of .png"
+OUT = "a .png with all of them or an .npz with their pixels and z, which are overwritten, or a new folder of .png"
 
 
 def main(words: list[str]) -> None:
@@ -25,31 +25,22 @@ def main(words: list[str]) -> None:
     parser.add_argument("model", help=trained.MODEL)
     parser.add_argument("out", type=Path, help=OUT)
     parser.add_argument("--n", type=int, default=64, help="so many images; 64 if not given")
-    parser.add_argument("--seed", type=int, default=0, help="of their z; 0 if not given")
+    parser.add_argument("--seed", type=trained.seed, default=0, help="of their z; 0 if not given")
     parser.add_argument("--label", type=int, help="the class of all, for a conditional generator; else all in turns")
     given = parser.parse_args(words)
     if given.n < 1:
         raise InputError(f"--n {given.n}: expected at least 1")
     check(given.out)
-    with trained.opened(given.model) as G:
-        z = sampling.prior(G.network, given.n, torch.Generator().manual_seed(given.seed))
-        y = told(G.network, given.n, given.label)
-        write(given.out, G.images(rows.joined(z, y)), z, y, given.label is None)
+    with trained.opened(given.model) as model:
+        z = sampling.prior(model.network, given.n, torch.Generator().manual_seed(given.seed))
+        y = trained.told(model.network, given.n, given.label)
+        write(given.out, model.images(rows.joined(z, y)), z, y, given.label is None)
     print(f"{given.n} images: {given.out}")
-
-
-def told(network: Network, count: int, label: int | None) -> Tensor | None:
-    """One-hot labels (count, classes): `label`, or every class in turns; None for a network that takes none."""
-    if label is None:
-        return sampling.labels(network, count)
-    if not network.classes:
-        raise InputError(f"--label {label}: this generator is told no label")
-    return rows.one_class(network, label, count)
 
 
 def check(out: Path) -> None:
     """InputError when images cannot be written to `out`."""
-    if out.suffix not in ("", ".png", ".npz"):
+    if not out.name or out.suffix not in ("", ".png", ".npz"):
         raise InputError(f"{out}: expected {OUT}")
     if not out.suffix and out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise InputError(f"{out}: is there already; expected a new folder")
@@ -65,9 +56,10 @@ def write(out: Path, images: np.ndarray, z: Tensor, y: Tensor | None, in_turns: 
         columns = math.ceil(math.sqrt(len(images))) if y is None or not in_turns else min(y.shape[1], len(images))
         files.write(out, pixels.png(pixels.grid(images, columns)))
     elif out.suffix == ".npz":
-        out.parent.mkdir(parents=True, exist_ok=True)
         arrays: dict[str, Any] = {"images": images, "z": z.numpy()} | ({} if labels is None else {"labels": labels})
-        np.savez_compressed(out, **arrays)
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays)
+        files.write(out, buffer.getvalue())
     else:
         with files.replacing(out) as temporary:
             for i, image in enumerate(images):

@@ -1,8 +1,9 @@
 """A generator as MLflow loads and serves it: this file, beside a graph that torch.export wrote, and no pickle.
 
-MLflow copies the file into every model ("models from code"), so it knows nothing of this project; `logged` has the
-other side. Every row of what a model is asked is one image: either a column `seed` of whole numbers or a column `z` of
-lists of z_dim numbers, and for a conditional generator, if one likes, a column `label`.
+MLflow copies the file into every model ("models from code"), so it knows nothing of this project, and has what it needs
+of `sampling.prior` and `pixels.to_uint8` in its own words; `logged` is the other side. Every row of what a model is
+asked is one image: either a column `seed` of whole numbers or a column `z` of lists of z_dim numbers, and for a
+conditional generator, if one likes, a column `label`.
 """
 from typing import Any
 
@@ -48,6 +49,8 @@ class Generator(PythonModel):
         for part in rows.split(BATCH):
             with torch.no_grad():
                 fake = self.graph(part)
+            if not fake.isfinite().all():
+                raise MlflowException("the generator makes images that are not finite")
             made.append(((fake - low) * (255 / (1 - low))).round().clamp(0, 255).to(torch.uint8).numpy())
         return np.concatenate(made)
 
@@ -59,11 +62,12 @@ class Generator(PythonModel):
         return torch.rand(self.facts["z_dim"], generator=generator) * 2 - 1
 
     def _given(self, z: list[Any]) -> Tensor:
-        wanted = self.facts["z_dim"]
+        wanted, found = self.facts["z_dim"], []
         for row, values in enumerate(z):
-            if len(values) != wanted or not np.isfinite(np.asarray(values, float)).all():
-                raise _refusal(f"row {row}: {len(values)} numbers as z; expected {wanted} finite ones")
-        return torch.tensor(np.array(z), dtype=torch.float32)
+            found.append(torch.tensor(np.asarray([] if values is None else values, float), dtype=torch.float32))
+            if found[row].shape != (wanted,) or not found[row].isfinite().all():
+                raise _refusal(f"row {row}: {found[row].numel()} numbers as z; expected {wanted} finite ones")
+        return torch.stack(found)
 
     def _labels(self, rows: pd.DataFrame) -> Tensor:
         """One-hot (n, classes)."""

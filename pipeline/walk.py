@@ -23,23 +23,23 @@ def main(words: list[str]) -> None:
     parser.add_argument("out", type=Path, help=OUT)
     parser.add_argument("--points", type=int, default=6, help="so many random z; 6 if not given")
     parser.add_argument("--steps", type=int, default=10, help="from each to the next; 10 if not given")
-    parser.add_argument("--seed", type=int, default=0, help="of the z; 0 if not given")
+    parser.add_argument("--seed", type=trained.seed, default=0, help="of the z; 0 if not given")
     parser.add_argument("--straight", action="store_true", help="on straight lines; else on arcs around the origin")
-    parser.add_argument("--label", type=int, default=0, help="the class, for a conditional generator; 0 if not given")
+    parser.add_argument("--label", type=int, help="the class, for a conditional generator; 0 if not given")
     given = parser.parse_args(words)
     if given.out.suffix not in (".png", ".webp", ".gif"):
         raise InputError(f"{given.out}: expected {OUT}")
     still = given.out.suffix == ".png"
-    with trained.opened(given.model) as G:
-        points = sampling.prior(G.network, max(given.points, 0), torch.Generator().manual_seed(given.seed))
+    with trained.opened(given.model) as model:
+        points = sampling.prior(model.network, max(given.points, 0), torch.Generator().manual_seed(given.seed))
         z = walks.path(points, given.steps, spherical=not given.straight, closed=not still)
-        y = rows.one_class(G.network, given.label, len(z))
-        images = G.images(rows.joined(z, y))
+        label = 0 if given.label is None and model.network.classes else given.label
+        images = model.images(rows.joined(z, trained.told(model.network, len(z), label)))
     if still:
         legs = [images[start:start + given.steps + 1] for start in range(0, len(images) - 1, given.steps)]
         content = pixels.png(pixels.grid(np.concatenate(legs), given.steps + 1))
     else:
-        grey = G.network.image[0] == 1
+        grey = images.shape[1] == 1
         frames = film.large([pixels.grid(image[None], 1) for image in images], grey)
         content = (film.webp(frames, [MILLISECONDS] * len(frames), grey) if given.out.suffix == ".webp"
                    else film.gif(frames, MILLISECONDS))

@@ -1,5 +1,5 @@
 """`dcgan compare`: what differs, the scores with the better one marked, and only differences that show."""
-import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -33,25 +33,47 @@ def test_parameters_scores_and_what_may_be_said(reports: Path) -> None:
 
 
 def test_a_run_beside_itself_differs_in_nothing(reports: Path) -> None:
-    assert line(compare.compared("test2", "test2", reports), "none") == ["none", "differs"]
+    text = compare.compared("test2", "test2", reports)
+    assert text.startswith("score") and "test2 → test2 (nothing changed)" in text
+
+
+def test_networks_and_lengths_are_among_what_has_changed(reports: Path, tmp_path: Path) -> None:
+    """Two recipes of one data set that differ in the network only."""
+    (tmp_path / "recipes").mkdir()
+    book = (ROOT / "recipes/params.yaml").read_text()
+    (tmp_path / "recipes/params.yaml").write_text(book)
+    for name in ("ablation-baseline-0", "ablation-pooling-0"):
+        for stage_name in ("train", "evaluate"):
+            shutil.copytree(reports / stage_name / "test1", reports / "recipes" / stage_name / name)
+    shutil.copytree(reports / "reference", reports / "recipes/reference/mnist")
+    text = compare.compared("recipes/ablation-baseline-0", "recipes/ablation-pooling-0", reports)
+    assert line(text, "train.violate") == ["train.violate", "[]", "['pooling']"]
+    assert "recipes/ablation-pooling-0 (train.violate [] → ['pooling']): 120.5 ± 0.4 → 120.5 ± 0.4" in text
+
+
+def test_scores_of_other_parameters_are_not_taken_for_todays(reports: Path, tmp_path: Path) -> None:
+    made = dict(made_up.RUNS["test4"], leak=0.7)
+    made_up.write(tmp_path / "models/test4/model.json", {"run": made})
+    with pytest.raises(InputError, match=r"test4 was scored with leak 0.7, params.yaml: runs.test4 has 0.2 now; "
+                                         "`dvc repro evaluate@test4`"):
+        compare.compared("test3", "test4", reports)
 
 
 def test_what_cannot_be_compared_is_one_line(reports: Path, tmp_path: Path) -> None:
     (tmp_path / "recipes").mkdir()
     (tmp_path / "recipes/params.yaml").write_text((ROOT / "recipes/params.yaml").read_text())
-    for words, message in ((("test1", "recipes/slides-mnist"), "test1 is of digits, recipes/slides-mnist of mnist"),
+    for words, message in ((("test1", "recipes/slides-mnist"), "recipes/slides-mnist have other parameters in data"),
                            (("test1", "tset4"), "did you mean 'test4'"),
                            (("recipes/slides-mnist", "recipes/slides-mnist"),
-                            "slides-mnist/metrics.json: not found; `dvc repro recipes/dvc.yaml:evaluate@slides-mni")):
+                            "evaluate/slides-mnist: no scores .*; `dvc repro recipes/dvc.yaml:evaluate@slides-m")):
         with pytest.raises(InputError, match=message) as error:
             compare.compared(*words, reports)
         assert "\n" not in str(error.value)
 
 
 def test_the_command_prints_it_and_its_help_an_example(reports: Path) -> None:
-    result = stage("__main__", "compare", "test3", "test4")
+    result = stage("__main__", "compare", "models/test3/", "test4")
     assert result.returncode == 0 and result.stdout == compare.compared("test3", "test4", Path("reports")) + "\n"
-    assert json.loads((reports / "evaluate/test4/metrics.json").read_text())["fid_classifier_10k"] == 120.5 / 4
     assert line(result.stdout, "fid_classifier_10k")[5] == "30.1"
     result = stage("__main__", "compare", "--help")
     assert compare.EXAMPLE in result.stdout

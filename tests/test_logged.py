@@ -19,7 +19,7 @@ import pytest
 import torch
 
 from pipeline import logged, sample, store
-from pipeline.errors import InputError
+from pipeline.errors import DivergedError, InputError
 from pipeline.gan import sampling
 from pipeline.gan.checkpoint import Model
 from pipeline.latent import rows
@@ -98,11 +98,29 @@ def test_there_is_no_pickle_and_none_of_this_projects_modules(project: Path) -> 
     ({"seed": [1], "z": [[0.0] * 100]}, "a seed, or z, and not both"),
     ({"z": [[0.0] * 100, [0.0] * 99]}, "row 1: 99 numbers as z; expected 100 finite ones"),
     ({"z": [[float("nan")] * 100]}, "row 0: 100 numbers as z; expected 100 finite ones"),
+    ({"z": [[1e300] * 100]}, "row 0: 100 numbers as z; expected 100 finite ones"),
+    ({"z": [None]}, "row 0: 0 numbers as z; expected 100 finite ones"),
     ({"seed": [1, 2], "label": [0, 10]}, "row 1: label 10; expected one from 0 to 9")])
 def test_what_a_model_cannot_answer_is_said(project: Path, question: dict[str, Any], message: str) -> None:
     served = mlflow.pyfunc.load_model(addresses(project)["paper-mnist"])
     with pytest.raises(mlflow.MlflowException, match=message):
         served.predict(pd.DataFrame(question))
+
+
+def test_a_generator_that_is_told_no_label_says_so(project: Path) -> None:
+    with pytest.raises(mlflow.MlflowException, match="row 0: label 3; this generator is told none"):
+        mlflow.pyfunc.load_model(addresses(project)["guidelines-28"]).predict(pd.DataFrame({"seed": [1], "label": [3]}))
+
+
+def test_images_that_are_not_finite_are_an_error_and_not_black(project: Path) -> None:
+    model = made_up.model(project / "broken", "guidelines-28", 0.25)
+    with torch.no_grad():
+        next(model.G.parameters())[0, 0] = float("nan")
+    with mlflow.start_run():
+        address = f"models:/{logged.log(model.G, model.facts['network'])}"
+    with pytest.raises(DivergedError, match=f"{address}: the generator makes images that are not finite"):
+        sample.main([address, "never.png"])
+    assert not Path("never.png").exists()
 
 
 def test_sample_takes_a_models_address(project: Path) -> None:
@@ -121,9 +139,8 @@ def test_an_address_of_nothing_or_of_something_else_is_one_line(project: Path) -
         "mlflow.models.set_model(Other())\n")
     with mlflow.start_run():
         other = mlflow.pyfunc.log_model(name="other", python_model="other.py", pip_requirements=[])
-    for address, message in (("models:/m-0123", "MLflow has no such model"), ("runs:/0123/generator", "no such model"),
-                             (other.model_uri, "not a generator that this project has logged")):
-        with pytest.raises(InputError, match=message) as error:
+    for address in ("models:/m-0123", "runs:/0123/generator", other.model_uri):
+        with pytest.raises(InputError, match="not a generator that this project has logged to MLflow") as error:
             logged.load(address)
         assert "\n" not in str(error.value)
 
@@ -138,8 +155,8 @@ def mlflow_command(*words: str | int, **options: Any) -> "subprocess.Popen[str]"
 @pytest.mark.slow
 def test_mlflow_models_predict_answers_from_a_file(project: Path) -> None:
     Path("asked.csv").write_text("seed\n7\n8\n")
-    folder = mlflow.artifacts.download_artifacts(addresses(project)["guidelines-28"])
-    done = mlflow_command("predict", "-m", folder, "-i", "asked.csv", "-t", "csv", "-o", "answer.json")
+    address = addresses(project)["guidelines-28"]
+    done = mlflow_command("predict", "-m", address, "-i", "asked.csv", "-t", "csv", "-o", "answer.json")
     assert done.wait(120) == 0
     answer = json.loads(Path("answer.json").read_text())["predictions"]
     assert close(answer, drawn(made_up.model(project / "guidelines-28", "guidelines-28", 0.25), [7, 8], []))
@@ -150,9 +167,9 @@ def test_mlflow_models_serve_answers_over_http(project: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    folder = mlflow.artifacts.download_artifacts(addresses(project)["paper-mnist"])
+    address = addresses(project)["paper-mnist"]
     with open("server.log", "w") as log:
-        server = mlflow_command("serve", "-m", folder, "-p", port, stdout=log, stderr=log, start_new_session=True)
+        server = mlflow_command("serve", "-m", address, "-p", port, stdout=log, stderr=log, start_new_session=True)
     try:
         wait(f"http://127.0.0.1:{port}/ping", server)
         records = [{"seed": seed, "label": 3} for seed in (7, 8, 9)]

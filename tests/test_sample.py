@@ -51,8 +51,12 @@ def test_in_one_picture_each_class_has_a_column(model: Model) -> None:
     with Image.open("out.png") as found:
         np.testing.assert_array_equal(np.asarray(found), np.asarray(pixels.grid(expected(model, 20, 0)[0], 10)))
     sample.main(["models/recipes/one", "out.png", "--n", "20", "--label", "3"])
-    with Image.open("out.png") as found:
-        assert found.size == (5 * 29 - 1, 4 * 29 - 1)
+    sample.main(["models/recipes/one", "out.npz", "--n", "20", "--label", "3"])
+    with np.load("out.npz") as arrays, Image.open("out.png") as found:
+        assert (arrays["labels"] == 3).all()
+        np.testing.assert_array_equal(np.asarray(found), np.asarray(pixels.grid(arrays["images"], 5)))
+        np.testing.assert_array_equal(arrays["images"][3], expected(model, 20, 0)[0][3])  # the one in turns of class 3
+        assert (arrays["images"][4] != expected(model, 20, 0)[0][4]).any()
 
 
 def test_a_folder_has_a_picture_for_each_image(model: Model) -> None:
@@ -68,6 +72,7 @@ def test_a_folder_has_a_picture_for_each_image(model: Model) -> None:
 @pytest.mark.parametrize(("words", "message"), [
     (["one", "out.jpg"], "out.jpg: expected a .png"),
     (["one", "full"], "full: is there already; expected a new folder"),
+    (["one", "."], ".: expected a .png"),
     (["one", "out.png", "--n", "0"], "--n 0: expected at least 1"),
     (["one", "out.png", "--label", "10"], "class 10: the generator has 10, from 0 to 9"),
     (["two", "out.png"], "two/model.json: not found"),
@@ -86,5 +91,11 @@ def test_what_cannot_be_is_one_line_and_nothing_is_lost(model: Model, words: lis
 def test_the_help_shows_an_example_and_errors_are_one_line(model: Model) -> None:
     result = stage("__main__", "sample", "--help")
     assert result.returncode == 0 and sample.EXAMPLE in result.stdout
+    for seed in ("-1", "18446744073709551616", "x"):
+        result = stage("__main__", "sample", "models/recipes/one", "out.png", f"--seed={seed}")
+        assert result.returncode == 2 and f"{seed}: expected a whole number" in result.stderr
+    result = stage("__main__", "sample", "models:/m-0123", "out.png")
+    assert result.returncode == 1 and "mlflow.db: not found, so there is no models:/m-0123" in result.stderr
+    assert result.stderr.count("\n") == 1 and not Path("mlflow.db").exists()
     result = stage("__main__", "sample", "models/recipes/two", "out.png")
     assert result.returncode == 1 and result.stderr.count("\n") == 1 and result.stderr.startswith("dcgan: models/")

@@ -8,12 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from pipeline import tracking
+from pipeline import sample, tracking
+from pipeline.gan import sampling
 from pipeline.store import Description, Store
 from pipeline.tracking import BackgroundTracker, Tracker
+from tests import made_up
+from tests.conftest import FP32
 
 DATA = {"name": "digits", "url": "https://example.org/digits", "sha256": "ab" * 32}
 
@@ -81,6 +86,21 @@ class TestWithMLflow:
             tracker.metrics({"fid": 7.0}, 2)
         found = {run.info.run_name: run.data.metrics.get("fid") for run in runs(project)}
         assert found == {"test1": None, "test2": 7.0}
+
+    def test_a_logged_generator_is_found_with_its_scores(self, project: Path) -> None:
+        model = made_up.model(project / "one", "guidelines-28", 0.25)
+        with tracking.run(description()) as tracker:
+            tracker.model(model.G, model.facts["network"], {"fid": 3.5}, 100)
+        run, = runs(project)
+        found, = mlflow.search_logged_models([run.info.experiment_id], "metrics.fid < 4", output_format="list")
+        assert found.source_run_id == run.info.run_id
+        sample.main([f"runs:/{run.info.run_id}/generator", "--n", "5", "mlflow.npz"])
+        sample.main([found.model_uri, "--n", "5", "again.npz"])
+        assert Path("mlflow.npz").read_bytes() == Path("again.npz").read_bytes()
+        z = sampling.prior(model.network, 5, torch.Generator().manual_seed(0))
+        with np.load("mlflow.npz") as arrays:
+            ours = sampling.sample(model.G, model.network, z, FP32)
+            assert abs(arrays["images"].astype(int) - ours).max() <= 1 and ours.std() > 9
 
     def test_a_child_is_found_under_its_parent_even_if_it_is_there_first(
             self, project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageSequence
 
-from pipeline import walk
+from pipeline import sample, walk
 from pipeline.errors import InputError
 from tests import made_up
 from tests.conftest import Params, stage
@@ -46,7 +46,23 @@ def test_a_film_goes_through_all_points_and_loops(kind: str) -> None:
     walk.main(["models/one", f"walk.{kind}", "--points", "3", "--steps", "4"])
     with Image.open(f"walk.{kind}") as found:
         assert found.n_frames == 12 and found.info["loop"] == 0 and found.size == (196, 196)  # 7 times 28
-        assert found.info["duration"] == 60 if kind == "gif" else True
+        frames = [np.asarray(frame.convert("L"), int) for frame in ImageSequence.Iterator(found)]
+    sample.main(["models/one", "points.npz", "--n", "3"])
+    with np.load("points.npz") as points:
+        for i, image in enumerate(points["images"][:, 0]):
+            assert abs(frames[4 * i] - image.repeat(7, 0).repeat(7, 1)).max() <= 2  # of 255: a GIF's colours
+            assert abs(frames[4 * i + 2] - image.repeat(7, 0).repeat(7, 1)).max() > 20
+
+
+def test_a_walk_of_one_class_stays_in_it_and_others_are_told_none(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--label 3: this generator is told no label"):
+        walk.main(["models/one", "walk.png", "--label", "3"])
+    made_up.model(tmp_path / "models/two", "paper-mnist")
+    sheets = []
+    for words in ([], ["--label", "0"], ["--label", "3"]):
+        walk.main(["models/two", "walk.png", "--points", "2", "--steps", "2", *words])
+        sheets.append(Path("walk.png").read_bytes())
+    assert sheets[0] == sheets[1] != sheets[2]
 
 
 @pytest.mark.parametrize(("words", "message"), [

@@ -144,7 +144,7 @@ class SynchronisedBatchNorm(_BatchNorm):
 class _Normalised(torch.autograd.Function):
     """x (n, c, …) normalised by the means and variances (c,) over all processes, and these, which have no gradients.
 
-    Each way takes one message and PyTorch's own kernels: sums of `_everyones` are all that processes have to exchange.
+    PyTorch's own kernels do the work; each way takes one message, of means and variances or of sums.
     """
 
     @staticmethod

@@ -5,8 +5,8 @@ simultaneous   both at once from one forward pass, G's gradient taken through D 
 D then G       D first, then G against the new D, with the same z (Udacity; PyTorch's example)
 in turns       one mini-batch updates G, the next D (Newmu/dcgan_code)
 
-Every rule returns (loss_D, loss_G) as they were when their batch was seen. Of real images and of fakes batch norm in D
-has statistics of their own, in this order.
+Every rule returns (loss_D, loss_G) as they were when their batch was seen. Batch norm in D takes its statistics of the
+real images first, then of the fakes.
 """
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -117,7 +117,7 @@ def apart(D: Stack, batch: Batch, fake: Tensor) -> tuple[Tensor, Tensor]:
 def together(D: Stack, batch: Batch, fake: Tensor) -> tuple[Tensor, Tensor]:
     """The same in one pass, which is quicker."""
     halves = [len(batch.real), len(fake)]
-    # The first layer sees them apart: of real images nobody asks for the gradient.
+    # The first layer sees them apart: where the gradient of fakes is asked for, that of real images is not.
     maps = torch.cat([D[:1](images, batch.y) for images in (batch.real, fake)])
     y = None if batch.y is None else torch.cat([batch.y, batch.y])
     logits_real, logits_fake = D[1:](maps, y, halves).float().split(halves)

@@ -1,4 +1,4 @@
-"""A training as a film: the same pictures give the same bytes.
+"""Trainings and walks as films: the same pictures give the same bytes.
 
 Radford, Metz & Chintala 2016, arXiv 1511.06434, show single epochs (fig. 2 and 3) and walks as rows (sec. 6.1, fig. 4);
 here the fixed z are seen all along the training. Matplotlib draws the curve twice, pale and bright; each frame is a

@@ -52,7 +52,8 @@ def _guided(subject: Subject, D: Stack, images: np.ndarray) -> Guided:
 
 def _purities(subject: Subject, found: list[Guided]) -> tuple[dict[str, float], str | None]:
     """How far the images that a feature responds to are of one class, and what that is."""
-    labels, asked = subject.dataset.train_labels[:subject.asked.images], subject.asked
+    asked = subject.asked
+    labels = subject.dataset.train_labels[:asked.images]
     if subject.dataset.classes < 2:
         return {}, None
     blind = np.random.default_rng(asked.seed).integers(len(labels), size=(BLIND, asked.top))

@@ -11,16 +11,15 @@ NOT_RECORDED = "*not recorded*"
 
 
 def models(folder: Path, parameters: dict[str, str]) -> Table:
-    """The digests of every run, of its `parameters`, and of its networks and data as model.json names them; its device.
-    """
+    """The digests of every run's `parameters`, networks and data, and its device, as model.json names them."""
     rows = []
     for name, digest in parameters.items():
         known = facts(folder / name / "model.json")
         digests = known.get("sha256", {})
         found = [digests.get("generator.safetensors"), digests.get("discriminator.safetensors"), known.get("data")]
-        device = known.get("device")
-        rows.append([name, f"`{digest}`", *(f"`{one[:16]}`" if one else NOT_RECORDED for one in found),
-                     f"{device['device']}, {device['dtype']}, threads: {device['threads']}" if device else NOT_RECORDED])
+        on = known.get("device")
+        device = f"{on['device']}, {on['dtype']}, threads: {on['threads']}" if on else NOT_RECORDED
+        rows.append([name, f"`{digest}`", *(f"`{one[:16]}`" if one else NOT_RECORDED for one in found), device])
     return Table(["run", "parameters", "generator", "discriminator", "data", "trained on"], rows, left=6)
 
 

@@ -48,7 +48,7 @@ def scores(section: Study, results: list[Result], controls: dict[str, Any]) -> t
     rows, meanings = [], []
     for meaning in SAMPLES:
         name = meaning.name(samples.get(meaning.extractor, evaluate.fid_images))
-        if name not in results[0].scores:
+        if any(name not in one.scores for one in results):
             continue
         real = controls.get(f"{name}_of_test_images")
         best = {"↓": min, "↑": max}.get(meaning.good, lambda values: None)([one.scores[name] for one in results])
