@@ -135,7 +135,8 @@ def test_sample_takes_a_models_address(project: Path) -> None:
 
 def test_an_address_of_nothing_or_of_something_else_is_one_line(project: Path) -> None:
     (project / "other.py").write_text(
-        "import mlflow\nclass Other(mlflow.pyfunc.PythonModel):\n    def predict(self, context, model_input): return\n"
+        "import mlflow, pandas\nclass Other(mlflow.pyfunc.PythonModel):\n"
+        "    def predict(self, context, model_input: pandas.DataFrame): return\n"
         "mlflow.models.set_model(Other())\n")
     with mlflow.start_run():
         other = mlflow.pyfunc.log_model(name="other", python_model="other.py", pip_requirements=[])
