@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from filelock import FileLock
 
 from pipeline import files
 from pipeline.errors import InputError
@@ -83,17 +84,25 @@ def bf16_is_faster() -> bool:
     kind = json.dumps([torch.__version__, torch.cpu.get_capabilities()], sort_keys=True, default=str)
     known = Path(".work/precision") / f"{hashlib.sha256(kind.encode()).hexdigest()[:16]}.json"
     if not known.exists():
-        seconds: dict[torch.dtype, list[float]] = {torch.float32: [], torch.bfloat16: []}
-        for _ in range(5):
-            for dtype, seen in seconds.items():
-                x = torch.ones(768, 768, dtype=dtype)
-                begin = time.perf_counter()
-                x @ x
-                seen.append(time.perf_counter() - begin)
-        fp32, bf16 = (min(seen) for seen in seconds.values())
-        files.write(known, json.dumps({"fp32_seconds": fp32, "bf16_seconds": bf16}).encode() + b"\n")
+        known.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(known.with_suffix(".lock")):  # of processes that start together one measures
+            if not known.exists():
+                _measure(known)
     measured = json.loads(known.read_text())
     return bool(measured["fp32_seconds"] > 4 / 3 * measured["bf16_seconds"])
+
+
+def _measure(known: Path) -> None:
+    """Writes to `known` how many seconds a product takes in either precision, at best."""
+    seconds: dict[torch.dtype, list[float]] = {torch.float32: [], torch.bfloat16: []}
+    for _ in range(5):
+        for dtype, seen in seconds.items():
+            x = torch.ones(768, 768, dtype=dtype)
+            begin = time.perf_counter()
+            x @ x
+            seen.append(time.perf_counter() - begin)
+    fp32, bf16 = (min(seen) for seen in seconds.values())
+    files.write(known, json.dumps({"fp32_seconds": fp32, "bf16_seconds": bf16}).encode() + b"\n")
 
 
 def _keep_freed_memory() -> None:

@@ -1,5 +1,8 @@
 """Devices and precision: what is chosen, what is refused."""
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,7 @@ import torch
 from pipeline.errors import InputError
 from pipeline.gan import devices
 from pipeline.sections import Hardware
+from tests.conftest import ROOT
 
 
 def test_a_device_this_machine_has_not_got_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,11 +57,19 @@ def test_auto_is_fp32_where_bf16_is_not_faster_but_bf16_may_be_asked_for(monkeyp
 def test_a_kind_of_cpu_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     first = devices.bf16_is_faster()
-    known, = (tmp_path / ".work/precision").iterdir()
+    known, = (tmp_path / ".work/precision").glob("*.json")
     measured = json.loads(known.read_text())
     assert first == (measured["fp32_seconds"] > 4 / 3 * measured["bf16_seconds"])
     known.write_text(json.dumps({"fp32_seconds": 1.0, "bf16_seconds": 2.0 if first else 0.5}))
     assert devices.bf16_is_faster() != first  # what is known is not measured again
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"cpu_name": "another"})
     devices.bf16_is_faster()
-    assert len([*known.parent.iterdir()]) == 2
+    assert len([*known.parent.glob("*.json")]) == 2
+
+
+def test_processes_that_start_together_find_the_same(tmp_path: Path) -> None:
+    code = "from pipeline.gan import devices; print(devices.bf16_is_faster())"
+    started = [subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, text=True, stdout=subprocess.PIPE,
+                                env=os.environ | {"PYTHONPATH": str(ROOT)}) for _ in range(3)]
+    answers = [process.communicate()[0] for process in started]
+    assert [process.returncode for process in started] == [0, 0, 0] and len(set(answers)) == 1
