@@ -77,8 +77,8 @@ class _Compact(torch.autograd.Function):
 
 
 class _Transposed(torch.autograd.Function):
-    """a (p, n, k) times the transposes of b (p, m, k) -> (p, n, m), whose gradients arrive compact: from `torch.bmm` that
-    of b comes transposed, and the largest array of a step is copied.
+    """a (p, n, k) times the transposes of b (p, m, k) -> (p, n, m), whose gradients arrive compact: from `torch.bmm`
+    that of b comes transposed, and the largest array of a step is copied.
     """
 
     @staticmethod
