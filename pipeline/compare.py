@@ -37,7 +37,7 @@ def compared(before: str, after: str, reports: Path) -> str:
     if not any(key.startswith("probe_") for key in found[0].scores):
         raise InputError(f"{old.data.name} has no classes, so that there is no probe to compare")
     names = Names.of(old.evaluate.fid_images, found[0].scores)
-    controls = json.loads((place(reports, before, "reference") / "metrics.json").read_text())
+    controls = json.loads((reported(reports, before, "reference") / "metrics.json").read_text())
     differ = settings(found, [old, new])
     change = results.change(found[0], found[1], names.fid, controls["test_images"])
     change["changed"] = ", ".join(f"{key} {one} → {other}" for key, one, other in differ.rows)
@@ -51,9 +51,10 @@ def read(name: str, study: Study, reports: Path) -> Result:
     folder, _, label = name.rpartition("/")
     again = f"`dvc repro {f'{folder}/dvc.yaml:' if folder else ''}evaluate@{label}`"
     try:
-        found = results.read(name, study.runs[label], place(reports, name, "train"), place(reports, name, "evaluate"))
+        trained, scored = (reported(reports, name, stage) for stage in ("train", "evaluate"))
+        found = results.read(name, study.runs[label], trained, scored)
     except (OSError, ValueError) as error:
-        raise InputError(f"{place(reports, name, 'evaluate')}: no scores ({error}); {again} makes them") from None
+        raise InputError(f"{reported(reports, name, 'evaluate')}: no scores ({error}); {again} makes them") from None
     model = reports.parent / "models" / name / "model.json"
     if model.exists():
         known = json.loads(model.read_text())
@@ -64,7 +65,7 @@ def read(name: str, study: Study, reports: Path) -> Result:
     return found
 
 
-def place(reports: Path, name: str, stage: str) -> Path:
+def reported(reports: Path, name: str, stage: str) -> Path:
     """The folder in which `stage` reports about the run or recipe `name`."""
     folder, _, label = name.rpartition("/")
     if stage == "reference":
