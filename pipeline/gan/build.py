@@ -151,10 +151,10 @@ def _convolution(layer: Conv | ConvTranspose, shape: Shape) -> tuple[nn.Module, 
     padding = (kernel - 1) // 2 if half else 0
     if down:
         size = [(pixels + 2 * padding - kernel) // stride + 1 for pixels in shape[1:]]
-        conv = layers.Conv2d if half else nn.Conv2d
+        conv = layers.Conv2d if half else layers.MapToPixel if size == [1, 1] else nn.Conv2d
         return conv(shape[0], layer.channels, kernel, stride, padding, bias=layer.bias), (layer.channels, *size)
     behind = stride + 2 * padding - kernel if half else 0
     size = [(pixels - 1) * stride + kernel - 2 * padding + behind for pixels in shape[1:]]
-    transpose = layers.ConvTranspose2d if half else nn.ConvTranspose2d
+    transpose = layers.ConvTranspose2d if half else layers.PixelToMap if shape[1:] == (1, 1) else nn.ConvTranspose2d
     return (transpose(shape[0], layer.channels, kernel, stride, padding, behind, bias=layer.bias),
             (layer.channels, *size))

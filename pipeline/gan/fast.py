@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+import torch
+from torch import Tensor
+
 _enabled = ContextVar("fast", default=True)
 
 
@@ -22,3 +25,10 @@ def switched(on: bool) -> Iterator[None]:
         yield
     finally:
         _enabled.reset(token)
+
+
+def autocast(x: Tensor) -> Tensor:
+    """x in the precision that `torch.autocast` gives to a convolution on the CPU: what is written as a function with
+    gradients of its own does not get it by itself.
+    """
+    return x.to(torch.get_autocast_dtype("cpu")) if torch.is_autocast_enabled("cpu") else x

@@ -4,12 +4,26 @@ Keras pads a convolution of kernel k and stride s so that n pixels become ceil(n
 behind the image; PyTorch's symmetric padding shifts the result by one pixel at k = 5, s = 2. Images are (n, channels,
 height, width), stored channels last.
 """
+from types import ModuleType
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pipeline.gan import fast, fourier, parallel
+from pipeline.gan import fast, fourier, narrow, parallel, winograd
+
+
+def quicker_way(larger: torch.Size, weight: Tensor, stride: int, padding: int) -> ModuleType | None:
+    """What beats the direct convolution with weight (c, out, k, k) to or from a map of `larger` pixels, if anything.
+
+    Measured on the CPU only.
+    """
+    if fast.enabled() and weight.device.type == "cpu" and not any(pixels % stride for pixels in larger):
+        for way in (narrow, winograd, fourier):
+            if way.pays(larger, weight, stride, padding):
+                return way
+    return None
 
 
 class Conv2d(nn.Conv2d):
@@ -18,8 +32,8 @@ class Conv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         assert isinstance(self.padding, tuple)
         stride, before = self.stride[0], self.padding[0]
-        if fourier.pays(x.shape[2:], self.weight, stride, before):
-            return biased(fourier.conv2d(x, self.weight, stride, before), self.bias)
+        if quicker := quicker_way(x.shape[2:], self.weight, stride, before):
+            return biased(quicker.conv2d(x, self.weight, stride, before), self.bias)
         return super().forward(x)
 
 
@@ -32,8 +46,8 @@ class SameConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         (kernel, _), (stride, _) = self.kernel_size, self.stride
         (top, bottom), (left, right) = (same_padding(size, kernel, stride) for size in x.shape[2:])
-        if fourier.pays(x.shape[2:], self.weight, stride, top):
-            return biased(fourier.conv2d(x, self.weight, stride, top), self.bias)
+        if quicker := quicker_way(x.shape[2:], self.weight, stride, top):
+            return biased(quicker.conv2d(x, self.weight, stride, top), self.bias)
         if (top, left) == (bottom, right):
             return F.conv2d(x, self.weight, self.bias, stride, (top, left))
         return F.conv2d(F.pad(x, (left, right, top, bottom)), self.weight, self.bias, stride)
@@ -46,8 +60,8 @@ class ConvTranspose2d(nn.ConvTranspose2d):
         assert isinstance(self.padding, tuple)
         stride, before = self.stride[0], self.padding[0]
         height, width = size = torch.Size(stride * pixels for pixels in x.shape[2:])
-        if fourier.pays(size, self.weight, stride, before):
-            return biased(fourier.conv_transpose2d(x, self.weight, stride, before), self.bias)
+        if quicker := quicker_way(size, self.weight, stride, before):
+            return biased(quicker.conv_transpose2d(x, self.weight, stride, before), self.bias)
         y = super().forward(x)
         if y.shape[2:] == size:
             return y
@@ -64,6 +78,30 @@ class SameConvTranspose2d(ConvTranspose2d):
     def __init__(self, channels: int, out: int, kernel: int, stride: int, bias: bool):
         before, _ = same_padding(stride * kernel, kernel, stride)
         super().__init__(channels, out, kernel, stride, before, bias=bias)
+
+
+class MapToPixel(nn.Conv2d):
+    """Convolution by a kernel as large as the map: (n, c, k, k) -> (n, out, 1, 1)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not fast.enabled():
+            return super().forward(x)
+        return F.linear(_rows(x), _rows(self.weight), self.bias)[:, :, None, None]
+
+
+class PixelToMap(nn.ConvTranspose2d):
+    """The transpose of `MapToPixel`: (n, c, 1, 1) -> (n, out, k, k)."""
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        if not fast.enabled():
+            return super().forward(x)
+        y = torch.mm(x.flatten(1), _rows(self.weight)).unflatten(1, (*self.kernel_size, -1))
+        return biased(y.permute(0, 3, 1, 2), self.bias)
+
+
+def _rows(maps: Tensor) -> Tensor:
+    """(n, c, h, w) -> (n, h * w * c): what one matrix product takes, no copy."""
+    return maps.permute(0, 2, 3, 1).flatten(1)
 
 
 def biased(x: Tensor, bias: Tensor | None) -> Tensor:
