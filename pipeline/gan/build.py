@@ -98,7 +98,8 @@ def _problem(layer: Layer, shape: Shape, classes: int) -> str:
             return "(channels, height, width): a Reshape before it"
         case Conv(kernel=kernel, padding="valid") if min(shape[1:]) < kernel:
             return f"at least {kernel} x {kernel} pixels"
-        case ConvTranspose(kernel=kernel, stride=stride, padding="half") if kernel % 2 == 0 and stride == 1:
+        case (Conv(kernel=kernel, stride=1, padding="half") | ConvTranspose(kernel=kernel, stride=1, padding="half")
+              ) if kernel % 2 == 0:
             return "an odd kernel: with half padding an even one changes the size"
         case Reshape(channels, height, width) if shape != (channels * height * width,):
             return f"({channels * height * width},)"
@@ -151,7 +152,7 @@ def _convolution(layer: Conv | ConvTranspose, shape: Shape) -> tuple[nn.Module, 
     padding = (kernel - 1) // 2 if half else 0
     if down:
         size = [(pixels + 2 * padding - kernel) // stride + 1 for pixels in shape[1:]]
-        conv = layers.Conv2d if half else layers.MapToPixel if size == [1, 1] else nn.Conv2d
+        conv = layers.Conv2d if half else layers.MapToPixel if shape[1:] == (kernel, kernel) else nn.Conv2d
         return conv(shape[0], layer.channels, kernel, stride, padding, bias=layer.bias), (layer.channels, *size)
     behind = stride + 2 * padding - kernel if half else 0
     size = [(pixels - 1) * stride + kernel - 2 * padding + behind for pixels in shape[1:]]

@@ -27,8 +27,10 @@ def switched(on: bool) -> Iterator[None]:
         _enabled.reset(token)
 
 
-def autocast(x: Tensor) -> Tensor:
-    """x in the precision that `torch.autocast` gives to a convolution on the CPU: what is written as a function with
-    gradients of its own does not get it by itself.
+def precision(x: Tensor) -> torch.dtype:
+    """That of a convolution of x on the CPU, where `torch.autocast` may lower it.
+
+    Functions that define their own gradients have to ask.
     """
-    return x.to(torch.get_autocast_dtype("cpu")) if torch.is_autocast_enabled("cpu") else x
+    lowered = torch.is_autocast_enabled("cpu") and x.dtype == torch.float32
+    return torch.get_autocast_dtype("cpu") if lowered else x.dtype

@@ -20,7 +20,7 @@ GAIN = 1.6  # with less than that the copies cost more than the multiplications 
 LARGEST = 16  # pixels of a side: with more the transforms, which grow with its fourth power, never pay
 
 
-def pays(larger: torch.Size, weight: Tensor, stride: int, padding: int) -> bool:
+def pays(larger: torch.Size, weight: Tensor, stride: int, padding: int, precision: torch.dtype) -> bool:
     """Whether this beats the direct convolution with weight (c, out, k, k) to or from a map of `larger` pixels.
 
     Where the multiplications for an image fall to less than 1 / GAIN of the direct ones.

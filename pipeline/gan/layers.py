@@ -14,14 +14,14 @@ from torch.nn import functional as F
 from pipeline.gan import fast, fourier, narrow, parallel, winograd
 
 
-def quicker_way(larger: torch.Size, weight: Tensor, stride: int, padding: int) -> ModuleType | None:
-    """What beats the direct convolution with weight (c, out, k, k) to or from a map of `larger` pixels, if anything.
+def quicker_way(x: Tensor, larger: torch.Size, weight: Tensor, stride: int, padding: int) -> ModuleType | None:
+    """What beats the direct convolution of x with weight (c, out, k, k) to or from a map of `larger` pixels, if any.
 
-    Measured on the CPU only.
+    None has been measured, or is taken, elsewhere than on the CPU, and all of them want a map of whole strides.
     """
     if fast.enabled() and weight.device.type == "cpu" and not any(pixels % stride for pixels in larger):
         for way in (narrow, winograd, fourier):
-            if way.pays(larger, weight, stride, padding):
+            if way.pays(larger, weight, stride, padding, fast.precision(x)):
                 return way
     return None
 
@@ -32,7 +32,7 @@ class Conv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         assert isinstance(self.padding, tuple)
         stride, before = self.stride[0], self.padding[0]
-        if quicker := quicker_way(x.shape[2:], self.weight, stride, before):
+        if quicker := quicker_way(x, x.shape[2:], self.weight, stride, before):
             return biased(quicker.conv2d(x, self.weight, stride, before), self.bias)
         return super().forward(x)
 
@@ -46,7 +46,7 @@ class SameConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         (kernel, _), (stride, _) = self.kernel_size, self.stride
         (top, bottom), (left, right) = (same_padding(size, kernel, stride) for size in x.shape[2:])
-        if quicker := quicker_way(x.shape[2:], self.weight, stride, top):
+        if quicker := quicker_way(x, x.shape[2:], self.weight, stride, top):
             return biased(quicker.conv2d(x, self.weight, stride, top), self.bias)
         if (top, left) == (bottom, right):
             return F.conv2d(x, self.weight, self.bias, stride, (top, left))
@@ -60,7 +60,7 @@ class ConvTranspose2d(nn.ConvTranspose2d):
         assert isinstance(self.padding, tuple)
         stride, before = self.stride[0], self.padding[0]
         height, width = size = torch.Size(stride * pixels for pixels in x.shape[2:])
-        if quicker := quicker_way(size, self.weight, stride, before):
+        if quicker := quicker_way(x, size, self.weight, stride, before):
             return biased(quicker.conv_transpose2d(x, self.weight, stride, before), self.bias)
         y = super().forward(x)
         if y.shape[2:] == size:
@@ -100,7 +100,7 @@ class PixelToMap(nn.ConvTranspose2d):
 
 
 def _rows(maps: Tensor) -> Tensor:
-    """(n, c, h, w) -> (n, h * w * c): what one matrix product takes, no copy."""
+    """(n, c, h, w) -> (n, h * w * c); of channels-last maps no copy."""
     return maps.permute(0, 2, 3, 1).flatten(1)
 
 

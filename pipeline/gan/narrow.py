@@ -1,8 +1,9 @@
-"""Convolutions between a map and an image of few channels, made of whole cells of pixels on the way to the image.
+"""Convolutions between a map and an image of few channels, where the image is made by whole cells of pixels.
 
 PyTorch's kernels are made for many channels: to make an image's three they take as long as for sixteen. A cell of
 stride x stride pixels has stride ** 2 times as many, and a convolution of stride 1 makes it out of a few neighbours of
-the map with no more products than before. That is G's last layer, and the gradient that D hands to it.
+the map, with no more products where the stride divides the kernel; else the kernel is filled up with zeros. That is
+G's last layer, and the gradient that D hands to it.
 """
 from typing import Any
 
@@ -16,9 +17,9 @@ from pipeline.gan import fast
 CHANNELS = 4  # of an image, at most
 
 
-def pays(larger: torch.Size, weight: Tensor, stride: int, padding: int) -> bool:
+def pays(larger: torch.Size, weight: Tensor, stride: int, padding: int, precision: torch.dtype) -> bool:
     """Whether this beats the direct convolution with weight (c, out, k, k) to or from a map of `larger` pixels."""
-    return stride > 1 and weight.shape[1] <= CHANNELS
+    return stride > 1 and weight.shape[1] <= CHANNELS and padding <= (weight.shape[2] - 1) // stride * stride
 
 
 def conv2d(x: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
@@ -26,17 +27,21 @@ def conv2d(x: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
 
     `padding` pixels are in front of the image, behind it as many as the last pixels need.
     """
-    y: Tensor = _Convolution.apply(fast.autocast(x), fast.autocast(weight), stride, padding, True)
-    return y
+    return _convolution(x, weight, stride, padding, True)
 
 
 def conv_transpose2d(x: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
     """The transpose of `conv2d`: x (n, c, h, w), weight (c, out, k, k) -> (n, out, stride * h, stride * w)."""
-    y: Tensor = _Convolution.apply(fast.autocast(x), fast.autocast(weight), stride, padding, False)
+    return _convolution(x, weight, stride, padding, False)
+
+
+def _convolution(x: Tensor, weight: Tensor, stride: int, padding: int, down: bool) -> Tensor:
+    dtype = fast.precision(x)
+    y: Tensor = _Narrow.apply(x.to(dtype), weight.to(dtype), stride, padding, down)
     return y
 
 
-class _Convolution(torch.autograd.Function):
+class _Narrow(torch.autograd.Function):
     """From the image to the map, `down`, or back."""
 
     @staticmethod

@@ -136,10 +136,12 @@ def update_D(state: State, batch: Batch, fake: Tensor, device: Device) -> tuple[
 
 def update_G(state: State, batch: Batch, fake: Tensor, device: Device) -> Tensor:
     """One update of G through D, which stays as it is; returns D's logits of `fake` before it."""
-    state.D.requires_grad_(False)  # nor are gradients of its weights computed
-    with device.arithmetic():
-        logits_fake = state.D(fake, batch.y).float()
-    state.D.requires_grad_(True)
+    state.D.requires_grad_(False)  # the quicker convolutions cannot see that nobody asks for gradients of its weights
+    try:
+        with device.arithmetic():
+            logits_fake = state.D(fake, batch.y).float()
+    finally:
+        state.D.requires_grad_(True)
     state.optimiser_G.zero_grad()
     losses.loss_G(logits_fake).backward()
     state.optimiser_G.step()

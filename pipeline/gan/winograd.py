@@ -21,14 +21,15 @@ from torch.nn import functional as F
 
 from pipeline.gan import fast
 
+PRECISIONS = (torch.bfloat16,)  # in float32 it takes up to twice the time of the direct convolution
 LARGEST = 8  # pixels of a side of the smaller map: on larger ones, of fewer channels, the sums cost what products save
 CHANNELS = 64  # at least, on either side, for the same reason
 TILES = 1024  # squares of 2 x 2 pixels of the smaller map in a piece of the batch
 
 
-def pays(larger: torch.Size, weight: Tensor, stride: int, padding: int) -> bool:
+def pays(larger: torch.Size, weight: Tensor, stride: int, padding: int, precision: torch.dtype) -> bool:
     """Whether this beats the direct convolution with weight (c, out, k, k) to or from a map of `larger` pixels."""
-    return (weight.shape[2] == 2 * stride and min(weight.shape[:2]) >= CHANNELS
+    return (precision in PRECISIONS and weight.shape[2] == 2 * stride and min(weight.shape[:2]) >= CHANNELS
             and all(pixels % (2 * stride) == 0 and pixels <= LARGEST * stride for pixels in larger))
 
 
@@ -37,69 +38,83 @@ def conv2d(x: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
 
     `padding` pixels are in front of the image, behind it as many as the last pixels need.
     """
-    y: Tensor = _Convolution.apply(fast.autocast(x), weight, stride, padding, True)
-    return y
+    return _convolution(x, weight, stride, padding, True)
 
 
 def conv_transpose2d(x: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
     """The transpose of `conv2d`: x (n, c, h, w), weight (c, out, k, k) -> (n, out, stride * h, stride * w)."""
-    y: Tensor = _Convolution.apply(fast.autocast(x), weight, stride, padding, False)
+    return _convolution(x, weight, stride, padding, False)
+
+
+def _convolution(x: Tensor, weight: Tensor, stride: int, padding: int, down: bool) -> Tensor:
+    dtype, learned = fast.precision(x), weight.requires_grad and torch.is_grad_enabled()
+    y: Tensor = _Winograd.apply(x.to(dtype), weight.to(dtype), stride, padding, down, learned)
     return y
 
 
-class _Convolution(torch.autograd.Function):
-    """From the larger map to the smaller one, `down`, or back."""
+class _Winograd(torch.autograd.Function):
+    """From the larger map to the smaller one, `down`, or back; of `learned` weights the gradient will be asked for."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, stride: int, padding: int, down: bool) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, stride: int, padding: int, down: bool, learned: bool) -> Tensor:
         n, _, height, width = x.shape
         out, size = ((len(weight), (height // stride, width // stride)) if down
                      else (weight.shape[1], (height * stride, width * stride)))
-        y, kernels = _empty(x, (n, out, *size)), _kernels(weight, stride, x.dtype)
-        ctx.weight, ctx.stride, ctx.padding, ctx.down, ctx.shape = weight, stride, padding, down, x.shape
+        y, kernels = _empty(x, (n, out, *size)), _kernels(weight, stride)
+        ctx.stride, ctx.padding, ctx.down, ctx.shapes = stride, padding, down, (x.shape, weight.shape)
         ctx.images = max(1, 4 * TILES // (min(height, size[0]) * min(width, size[1])))  # in a piece
-        factors = []
+        kept = []
         for piece, made in zip(x.split(ctx.images), y.split(ctx.images)):
+            factors = _of_larger(piece, stride, padding) if down else _of_smaller(piece)
             if down:
-                factors.append(_of_larger(piece, stride, padding))
-                _to_smaller(torch.bmm(factors[-1], kernels.mT), made)
+                _to_smaller(torch.bmm(factors, kernels.mT), made)
             else:
-                factors.append(_of_smaller(piece))
-                _to_larger(torch.bmm(factors[-1], kernels), made, stride, padding)
-        ctx.save_for_backward(kernels, *(factors if weight.requires_grad else []))
+                _to_larger(torch.bmm(factors, kernels), made, stride, padding)
+            if learned:
+                kept.append(factors)
+        ctx.save_for_backward(kernels, *kept)
         return y
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None, None, None]:
-        kernels, *factors = ctx.saved_tensors
-        for_x, for_kernels = _empty(gradient, ctx.shape), None
-        for i, (piece, made) in enumerate(zip(gradient.split(ctx.images), for_x.split(ctx.images))):
-            mine = _of_smaller(piece) if ctx.down else _of_larger(piece, ctx.stride, ctx.padding)
-            if ctx.needs_input_grad[0] and ctx.down:
-                _to_larger(torch.bmm(mine, kernels), made, ctx.stride, ctx.padding)
-            elif ctx.needs_input_grad[0]:
-                _to_smaller(torch.bmm(mine, kernels.mT), made)
-            if factors:
-                part = torch.bmm(mine.mT, factors[i]) if ctx.down else torch.bmm(factors[i].mT, mine)
-                for_kernels = part if for_kernels is None else for_kernels.to(ctx.weight.dtype).add_(part)
-        return (for_x if ctx.needs_input_grad[0] else None,
-                None if for_kernels is None else _for_weight(for_kernels, ctx.weight, ctx.stride), None, None, None)
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None, None, None, None]:
+        kernels, *kept = ctx.saved_tensors
+        for_x = _empty(gradient, ctx.shapes[0]) if ctx.needs_input_grad[0] else None
+        for_kernels = None
+        for i, piece in enumerate(gradient.split(ctx.images)):
+            factors = _of_smaller(piece) if ctx.down else _of_larger(piece, ctx.stride, ctx.padding)
+            if for_x is not None:
+                made = for_x.split(ctx.images)[i]
+                if ctx.down:
+                    _to_larger(torch.bmm(factors, kernels), made, ctx.stride, ctx.padding)
+                else:
+                    _to_smaller(torch.bmm(factors, kernels.mT), made)
+            if kept:
+                part = torch.bmm(factors.mT, kept[i]) if ctx.down else torch.bmm(kept[i].mT, factors)
+                for_kernels = part if for_kernels is None else _add(for_kernels, part)
+        for_weight = None if for_kernels is None else _weight(for_kernels, ctx.shapes[1], ctx.stride).to(gradient.dtype)
+        return for_x, for_weight, None, None, None, None
+
+
+def _add(total: Tensor, part: Tensor) -> Tensor:
+    """The sum over several pieces, which bfloat16 is too coarse for."""
+    return (total.float() if total.dtype == torch.bfloat16 else total).add_(part)
 
 
 def _empty(like: Tensor, shape: tuple[int, ...]) -> Tensor:
-    return torch.empty(shape, dtype=like.dtype, memory_format=torch.channels_last)
+    """A map of `shape` with the precision and device of `like`, channels last, for others to fill."""
+    return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=torch.channels_last)
 
 
 def _of_larger(x: Tensor, stride: int, padding: int) -> Tensor:
     """x (n, c, h, w) -> (9, tiles, stride ** 2 * c): the differences."""
     x = F.pad(x, (padding, stride - padding) * 2).permute(0, 2, 3, 1)
     cells = x.unflatten(2, (-1, stride)).unflatten(1, (-1, stride))
-    n, height, _, width, _, c = cells.shape
-    factors = x.new_empty(3, 3, n, height // 2, width // 2, stride, stride, c)
+    n, rows, _, columns, _, c = cells.shape
+    factors = x.new_empty(3, 3, n, rows // 2, columns // 2, stride, stride, c)
     first, middle, last = _thirds(cells, 1)
-    for rows, into in zip((first - middle, middle, last - middle), factors.transpose(4, 5)):
-        first, middle, last = _thirds(rows, 3)
+    for row, into in zip((first - middle, middle, last - middle), factors.transpose(4, 5)):
+        first, middle, last = _thirds(row, 3)
         torch.sub(first, middle, out=into[0])
         into[1].copy_(middle)
         torch.sub(last, middle, out=into[2])
@@ -109,18 +124,19 @@ def _of_larger(x: Tensor, stride: int, padding: int) -> Tensor:
 def _to_larger(products: Tensor, y: Tensor, stride: int, padding: int) -> None:
     """The adjoint of `_of_larger`: products (9, tiles, stride ** 2 * c) make y (n, c, h, w)."""
     n, c, height, width = y.shape
-    down, right, cell = height // stride, width // stride, (stride, stride, c)
-    products = products.view(3, 3, n, down // 2, right // 2, stride ** 2 * c)
-    rows = products.new_empty(3, n, down // 2, right + 1, stride ** 2 * c)
-    cells = products.new_empty(n, down + 1, stride, right + 1, stride, c)
-    for parts, axis, into in ((products.transpose(0, 1), 3, rows), (rows.unflatten(4, cell), 1, cells.transpose(2, 3))):
+    rows, columns, cell = height // stride, width // stride, (stride, stride, c)
+    products = products.view(3, 3, n, rows // 2, columns // 2, stride ** 2 * c)
+    whole_rows = products.new_empty(3, n, rows // 2, columns + 1, stride ** 2 * c)
+    cells = products.new_empty(n, rows + 1, stride, columns + 1, stride, c)
+    for parts, axis, into in ((products.transpose(0, 1), 3, whole_rows),
+                              (whole_rows.unflatten(4, cell), 1, cells.transpose(2, 3))):
         first, middle, last = _thirds(into, axis)
         into.select(axis, -1).zero_()
         first.copy_(parts[0])
         last.add_(parts[2])
         torch.sub(parts[1], parts[0], out=middle).sub_(parts[2])
-    whole = cells.flatten(3, 4).flatten(1, 2)
-    y.permute(0, 2, 3, 1).copy_(whole[:, padding:padding + height, padding:padding + width])
+    pixels = cells.flatten(3, 4).flatten(1, 2)
+    y.permute(0, 2, 3, 1).copy_(pixels[:, padding:padding + height, padding:padding + width])
 
 
 def _thirds(x: Tensor, axis: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -145,17 +161,16 @@ def _tiles(x: Tensor) -> Tensor:
     return x.permute(0, 2, 3, 1).unflatten(2, (-1, 2)).unflatten(1, (-1, 2))
 
 
-def _kernels(weight: Tensor, stride: int, dtype: torch.dtype) -> Tensor:
+def _kernels(weight: Tensor, stride: int) -> Tensor:
     """weight (small, large, k, k) -> (9, small, stride ** 2 * large)."""
-    return _sums(_taps(weight.detach().to(dtype), stride), 1, 2).flatten(3).flatten(0, 1)
+    return _sums(_taps(weight, stride), 1, 2).flatten(3).flatten(0, 1)
 
 
-def _for_weight(products: Tensor, weight: Tensor, stride: int) -> Tensor:
-    """The adjoint of `_kernels`, in the precision of `weight`."""
-    small, large = weight.shape[:2]
-    gradient = _empty(products, weight.shape)
-    _sums_back(products.view(3, 3, small, stride, stride, large), _taps(gradient, stride), 1, 2)
-    return gradient.to(weight.dtype)
+def _weight(products: Tensor, shape: torch.Size, stride: int) -> Tensor:
+    """The adjoint of `_kernels`: products (9, small, stride ** 2 * large) make a weight of `shape`."""
+    weight = _empty(products, shape)
+    _sums_back(products.view(3, 3, shape[0], stride, stride, shape[1]), _taps(weight, stride), 1, 2)
+    return weight
 
 
 def _taps(weight: Tensor, stride: int) -> Tensor:

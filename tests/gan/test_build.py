@@ -48,6 +48,13 @@ def test_a_transposed_convolution_is_the_transpose_of_its_convolution(kernel: in
     torch.testing.assert_close((small * y).sum(), (x * up(y)).sum())
 
 
+@pytest.mark.parametrize(("kernel", "stride", "pixels"), [(4, 1, 4), (4, 2, 5), (3, 2, 7)])
+def test_a_map_that_becomes_one_pixel_or_few_is_the_convolution(kernel: int, stride: int, pixels: int) -> None:
+    conv = D_of(Conv(3, kernel, stride, "valid"), image=(2, pixels, pixels))[0]
+    x = torch.randn(2, 2, pixels, pixels, dtype=torch.float64)
+    torch.testing.assert_close(conv(x), F.conv2d(x, conv.weight, conv.bias, stride))
+
+
 def test_pooling_and_upsampling() -> None:
     x = torch.arange(16.0).view(1, 1, 4, 4)
     pool, grow = D_of(MaxPool(2), image=(1, 4, 4))[0], D_of(Upsample(2), image=(1, 4, 4))[0]
@@ -74,6 +81,7 @@ def test_labels_are_appended_to_vectors_and_as_constant_maps_to_images() -> None
     ((Flatten(), Conv(3, 5, 2, "same")),
      r"discriminator, layer 1, Conv.*: \(128,\) arrives, it wants .*a Reshape before it"),
     ((ConvTranspose(3, 4, 1, "half"),), r"layer 0, ConvTranspose.*it wants an odd kernel"),
+    ((Conv(3, 4, 1, "half"),), r"layer 0, Conv.*it wants an odd kernel"),
     ((Flatten(), Reshape(3, 8, 8)), r"layer 1, Reshape.*: \(128,\) arrives, it wants \(192,\)"),
     ((Conv(3, 9, 1, "valid"),), r"layer 0, Conv.*: \(2, 8, 8\) arrives, it wants at least 9 x 9 pixels"),
     ((Labels(),), r"layer 0, Labels.*it wants a network with classes")])

@@ -1,4 +1,5 @@
 """The quicker ways of a convolution: their values and gradients are the direct one's, to rounding."""
+import weakref
 from types import ModuleType
 
 import pytest
@@ -57,7 +58,9 @@ def test_a_way_gives_the_direct_convolution_and_its_gradients(
 
 @pytest.mark.parametrize(("way", "size", "kernel", "stride", "padding"), LITERATURE)
 def test_in_bf16_the_error_is_of_the_order_of_bf16s_own(
-        way: ModuleType, size: tuple[int, int], kernel: int, stride: int, padding: int) -> None:
+        way: ModuleType, size: tuple[int, int], kernel: int, stride: int, padding: int,
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(winograd, "TILES", 6 * size[0] * size[1] // 4)  # sixteen images in three pieces
     x, weight = random(16, 64, *size, dtype=torch.float32), random(64, 32, kernel, kernel, seed=1, dtype=torch.float32)
     exact = direct_transpose(x.double(), weight.double(), stride, padding)
     seed = random(*exact.shape, seed=2)
@@ -75,22 +78,36 @@ def test_in_bf16_the_error_is_of_the_order_of_bf16s_own(
 
 @pytest.mark.parametrize("way", [fourier, winograd, narrow])
 def test_maps_and_gradients_are_channels_last(way: ModuleType) -> None:
-    x = random(3, 6, 4, 4)
-    y = way.conv_transpose2d(x, random(6, 5, 4, 4, seed=1), 2, 1)
-    gradient, = torch.autograd.grad(y.sum(), x)
-    assert all(t.is_contiguous(memory_format=torch.channels_last) for t in (y, gradient))
+    for function, x in ((way.conv_transpose2d, random(3, 6, 4, 4)), (way.conv2d, random(3, 5, 8, 8))):
+        y = function(x, random(6, 5, 4, 4, seed=1), 2, 1)
+        gradient, = torch.autograd.grad(y.sum(), x)
+        assert all(t.is_contiguous(memory_format=torch.channels_last) for t in (y, gradient))
 
 
-def test_without_gradients_of_weights_nothing_is_kept_for_them() -> None:
-    for frozen, kept in ((False, 2), (True, 1)):
-        weight = random(5, 6, 4, 4).requires_grad_(not frozen)
-        y = winograd.conv2d(random(3, 6, 8, 8), weight, 2, 1)
-        assert y.grad_fn is not None and len(y.grad_fn.saved_tensors) == kept  # type: ignore[attr-defined]
+@pytest.mark.parametrize(("learned", "with_gradients", "kept"), [(True, True, 3), (False, True, 0), (True, False, 0)])
+def test_factors_are_kept_for_gradients_of_weights_only(
+        learned: bool, with_gradients: bool, kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    factors: list[weakref.ref[Tensor]] = []
+    compute = winograd._of_larger
+
+    def spied(x: Tensor, stride: int, padding: int) -> Tensor:
+        found = compute(x, stride, padding)
+        factors.append(weakref.ref(found.untyped_storage()))
+        return found
+
+    monkeypatch.setattr(winograd, "TILES", 4)
+    monkeypatch.setattr(winograd, "_of_larger", spied)
+    with torch.set_grad_enabled(with_gradients):
+        y = winograd.conv2d(random(3, 6, 8, 8), random(5, 6, 4, 4).requires_grad_(learned), 2, 1)
+    assert len(y) == len(factors) == 3
+    assert sum(reference() is not None for reference in factors) == kept
 
 
 def test_each_way_is_taken_where_it_pays_and_only_where_it_may() -> None:
-    def way(pixels: int, channels: int, out: int, kernel: int, padding: int = 1) -> ModuleType | None:
-        return layers.quicker_way(torch.Size([pixels, pixels]), torch.empty(channels, out, kernel, kernel), 2, padding)
+    def way(pixels: int, channels: int, out: int, kernel: int, stride: int = 2, dtype: torch.dtype = torch.bfloat16,
+            device: str = "cpu") -> ModuleType | None:
+        weight = torch.empty(channels, out, kernel, kernel, device=device)
+        return layers.quicker_way(torch.empty(0, dtype=dtype), torch.Size([pixels, pixels]), weight, stride, 1)
 
     assert way(14, 256, 128, 5) is fourier
     assert way(14, 64, 16, 5) is None  # the transforms cost more than they save
@@ -100,14 +117,18 @@ def test_each_way_is_taken_where_it_pays_and_only_where_it_may() -> None:
     assert way(14, 256, 128, 4) is fourier  # no whole tiles
     assert way(32, 256, 128, 4) is None
     assert way(16, 256, 32, 4) is None
+    assert way(16, 256, 128, 4, dtype=torch.float32) is None
     assert way(64, 64, 3, 4) is narrow
+    assert way(12, 64, 3, 3, stride=3) is None  # a pixel in front is more than its cells hold
+    assert way(14, 256, 128, 5, device="meta") is None
     assert way(15, 256, 128, 5) is way(15, 64, 3, 4) is None  # an odd map is not made of whole cells
     with fast.switched(False):
         assert way(14, 256, 128, 5) is way(16, 256, 128, 4) is way(64, 64, 3, 4) is None
 
 
 @pytest.mark.parametrize("name", ["slides", "article-cifar10", "paper-64", "paper-imagenet32", "torch-64"])
-def test_networks_are_the_same_functions_the_fast_way(name: str) -> None:
+def test_networks_are_the_same_functions_the_fast_way(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(winograd, "PRECISIONS", (torch.float64,))
     network = literature.network(name)
     G, D = build(network, 0.2, torch.Generator().manual_seed(0))
     G.double(), D.double().eval()
@@ -117,9 +138,16 @@ def test_networks_are_the_same_functions_the_fast_way(name: str) -> None:
         with device.arithmetic():
             fake = G(z)
             logits = D(fake)
-        results.append((fake, logits, *torch.autograd.grad(logits.sum(), [*G.parameters()])))
+        results.append((fake, logits, *torch.autograd.grad(logits.sum(), [*G.parameters(), *D.parameters()])))
     for ours, plain in zip(*results):
         assert (ours - plain).norm() <= 1e-9 * plain.norm()
+
+
+def test_float64_stays_where_autocast_leaves_it() -> None:
+    with torch.autocast("cpu", torch.bfloat16):
+        for way in (fourier, winograd, narrow):
+            y = way.conv2d(random(1, 3, 4, 4), random(2, 3, 4, 4), 2, 1)
+            assert y.dtype == F.conv2d(random(1, 3, 4, 4), random(2, 3, 4, 4), None, 2, 1).dtype == torch.float64
 
 
 @pytest.mark.parametrize(("conv", "shape"), [
@@ -128,8 +156,10 @@ def test_networks_are_the_same_functions_the_fast_way(name: str) -> None:
     (layers.ConvTranspose2d(64, 3, 4, 2, 1), (64, 8, 8)),
     (layers.MapToPixel(64, 8, 4), (64, 4, 4)),
     (layers.PixelToMap(64, 32, 4), (64, 1, 1))])
-def test_the_paths_differ_where_it_pays(conv: torch.nn.Module, shape: tuple[int, int, int]) -> None:
+def test_the_paths_differ_where_it_pays(
+        conv: torch.nn.Module, shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     """Else the test above would compare a path with itself."""
+    monkeypatch.setattr(winograd, "PRECISIONS", (torch.float32,))
     x = torch.randn(8, *shape, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         with FP32.arithmetic():

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from pipeline.data.images import Dataset
 from pipeline.errors import InputError
-from pipeline.gan import literature, training, updates
+from pipeline.gan import literature, training, updates, winograd
 from pipeline.gan.layers import Dropout
 from pipeline.gan.updates import Batch, State
 from pipeline.sections import Run
@@ -203,9 +203,11 @@ def test_one_pass_over_real_and_fake_says_what_two_say(name: str) -> None:
         torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["slides", "guidelines-28", "paper-mnist", "udacity-svhn"])
-def test_the_fast_way_is_the_plain_way(name: str) -> None:
+@pytest.mark.parametrize("name", ["slides", "guidelines-28", "paper-mnist", "udacity-svhn", "torch-64"])
+def test_the_fast_way_is_the_plain_way(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every rule and network: the same losses and gradients of both networks in float64, without dropout."""
+    monkeypatch.setattr(winograd, "PRECISIONS", (torch.float64,))
+    monkeypatch.setattr(winograd, "CHANNELS", 8)
     results = []
     for device in (FP32, PLAIN):
         state = start(name)
