@@ -1,4 +1,4 @@
-# make: the four tests · make search · make dashboard · make ui · make test · make lint · make bench. Everything runs in .venv, which the first call creates.
+# make: the study's report · make search · make dashboard · make ui · make test · make lint · make bench. Everything runs in .venv, which the first call creates.
 SHELL := /bin/bash
 PYTHON ?= python3
 PORT ?= 5000
@@ -6,10 +6,10 @@ DASHBOARD_PORT ?= 8080
 ACTIVATE := source .venv/bin/activate
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: all search dashboard test lint ui bench
+.PHONY: all search dashboard test test-all lint ui bench
 .DEFAULT_GOAL := all
 
-all: .venv/installed  ## fetch, train, score and report the four tests
+all: .venv/installed  ## fetch, train, score and report the runs of params.yaml
 	$(ACTIVATE) && dvc repro report
 	@echo "The report is reports/report.html; \`make ui\` shows the runs, \`make search\` looks for better ones."
 
@@ -20,16 +20,17 @@ search: .venv/installed  ## Optuna's search for better runs
 dashboard: .venv/installed  ## optuna-dashboard on this project's searches
 	@$(ACTIVATE) && dcgan dashboard $(DASHBOARD_PORT)
 
-test: .venv/installed  ## the whole test suite
-	$(ACTIVATE) && pytest
+test: .venv/installed  ## the tests without the slow ones, as many at a time as there are cores
+	$(ACTIVATE) && pytest -n auto -m "not slow"
+
+test-all: .venv/installed  ## every test
+	$(ACTIVATE) && pytest -n auto
 
 lint: .venv/installed
 	$(ACTIVATE) && flake8 pipeline tests benchmarks && isort --check pipeline tests benchmarks && mypy
 
 ui: .venv/installed  ## MLflow on this project's runs
-	@test -e mlflow.db || { echo "There are no runs yet: \`make\` makes some."; exit 1; }
-	@$(ACTIVATE) && python -c "import mlflow; print(*(f'{e.name}: http://127.0.0.1:$(PORT)/#/experiments/{e.experiment_id}/runs?workflowType=machine_learning&compareRunsMode=CHART' for e in mlflow.search_experiments(order_by=['experiment_id']) if e.name.startswith('dcgan')), sep='\n')" && \
-	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --workers 1 --port $(PORT)
+	@$(ACTIVATE) && python -m pipeline.tracking.ui $(PORT)
 
 bench: .venv/installed
 	$(ACTIVATE) && for name in training startup overhead quality growth networks batch_norm search pictures scores inception svm; do \

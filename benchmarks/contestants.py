@@ -7,7 +7,7 @@ import torch
 from pipeline.gan import devices, literature, sampling, training
 from pipeline.gan.devices import Device
 from pipeline.gan.networks import Network
-from pipeline.sections import Hardware, Run, Sampling
+from pipeline.params.sections import Hardware, Run, Sampling
 
 STEPS = 8  # batches in the made-up data set
 SAMPLES = 10_000

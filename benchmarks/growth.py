@@ -20,7 +20,7 @@ import pandas as pd
 
 from benchmarks.contestants import chosen
 from pipeline.gan import literature, parallel, training
-from pipeline.sections import Run
+from pipeline.params.sections import Run
 
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402

@@ -20,8 +20,8 @@ from torchvision.models import inception_v3
 
 from pipeline import files
 from pipeline.gan import devices
+from pipeline.params.sections import Hardware
 from pipeline.scores import frechet, inception
-from pipeline.sections import Hardware
 
 REPETITIONS = 3
 IMAGES = 64

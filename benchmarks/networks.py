@@ -8,7 +8,7 @@ import torch
 
 from pipeline.gan import devices, literature, training
 from pipeline.gan.build import build
-from pipeline.sections import Hardware, Run
+from pipeline.params.sections import Hardware, Run
 
 SECONDS = 20.0  # of training for each network
 BATCH = 128

@@ -27,7 +27,7 @@ from pathlib import Path
 if sys.argv[4] == "fetch":
     import pipeline.fetch
 from pipeline.data import pictures
-from pipeline.sections import Pictures
+from pipeline.params.sections import Pictures
 wanted = Pictures(size=int(sys.argv[3]), channels=3, smallest=8, test=0.1, deduplicate=False)
 pictures.save(Path(sys.argv[1]), Path(sys.argv[2]), wanted)
 """

@@ -18,8 +18,8 @@ from benchmarks.contestants import chosen
 from pipeline.data import images
 from pipeline.gan import literature, sampling, training
 from pipeline.gan.devices import Device
-from pipeline.scores import probe, reference
-from pipeline.sections import Run, Sampling
+from pipeline.params.sections import Run, Sampling
+from pipeline.scores import probe, reference_model
 
 TEST4 = Run(batch=100, lr=2e-4, beta1=0.5, leak=0.2)
 TORCH = Run(batch=128, lr=2e-4, beta1=0.5, leak=0.2)
@@ -61,7 +61,7 @@ def scores(name: str, run: Run, data: Path, classifier: Path, total: int, seed: 
            ) -> tuple[float, float]:
     """Fréchet distance and probe accuracy of one training."""
     dataset, network = images.load(data), literature.network(name)
-    real = reference.load(classifier, dataset.digest)
+    real = reference_model.load(classifier, dataset.digest)
     state = training.start(network, run, seed, device)
     for _ in training.train(state, dataset.train_images, dataset.train_labels, run.batch, total, seed, total, device,
                             0):

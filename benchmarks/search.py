@@ -26,14 +26,18 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import Study
 from optuna.trial import TrialState
 
-from pipeline import params, search, tracking, trials
+from pipeline import folders, search
 from pipeline.data import images
 from pipeline.gan import devices
-from pipeline.laboratory import Laboratory, prepare
-from pipeline.scores import reference as references
-from pipeline.store import Description
-from pipeline.tuning import space, storages, studies
-from pipeline.tuning.studies import Wanted
+from pipeline.params import reading
+from pipeline.params.study import Study as Params
+from pipeline.scores import reference_model
+from pipeline.tracking import store, tracker
+from pipeline.tracking.store import Description
+from pipeline.tuning import space, storages, studies, trials
+from pipeline.tuning.notes import Notes
+from pipeline.tuning.setup import Setup, prepare
+from pipeline.tuning.studies import Order
 
 RANDOM_TRIALS, GUIDED_TRIALS = 40, 12
 RUN = {"batch": 100, "lr": 2e-4, "beta1": 0.5, "leak": 0.2}  # where only time is measured
@@ -42,69 +46,73 @@ SHARED = 6
 REPETITIONS = 3
 
 
-def laboratory(budget: int | None = None) -> Laboratory:
+def study_of_root() -> Params:
+    """The params.yaml that the benchmark was started beside."""
+    return reading.load(Path(os.environ["BENCHMARK_ROOT"]) / "params.yaml")
+
+
+def prepared(budget: int | None = None) -> Setup:
     """The search of params.yaml, with its studies in the current folder."""
-    root = Path(os.environ["BENCHMARK_ROOT"])
-    section = params.load(root / "params.yaml")
-    if budget:
-        section = replace(section, search=replace(section.search, images=budget, fid_every=budget))
-    dataset = images.load(root / "data" / section.data.name)
-    real = references.load(root / "models" / "reference", dataset.digest)
-    return prepare(section, dataset, real, devices.choose(section.hardware),
+    root, params = Path(os.environ["BENCHMARK_ROOT"]), study_of_root()
+    search_params = replace(params.search, images=budget, fid_every=budget) if budget else params.search
+    dataset = images.load(root / folders.data(params.data.name))
+    reference = reference_model.load(root / folders.REFERENCE, dataset.digest)
+    return prepare(search_params, params.train, params.evaluate, dataset, reference, devices.choose(params.hardware),
                    storages.open_storage(None, Path(".").resolve()))
 
 
-def one(lab: Laboratory, study: Study, sampler: BaseSampler | None = None, first: Sequence[Wanted] = ()) -> float:
+def one(setup: Setup, study: Study, sampler: BaseSampler | None = None, first: Sequence[Order] = ()) -> float:
     """Runs one more trial of `study`, those of `first` before others; returns its seconds."""
-    wanted, begin = lab.section.search, time.perf_counter()
-    trial = studies.claim(lab.storage, study, space.distributions(wanted.space), first, 10**6,
-                          lambda begun: sampler or search.sampler(wanted, begun))
+    params, begin = setup.search, time.perf_counter()
+    trial = studies.claim(setup.storage, study, space.distributions(params.space), first, 10**6,
+                          lambda begun: sampler or search.sampler(params, begun))
     assert trial is not None
-    trials.attempt(lab, study, trial)
+    trials.attempt(setup, study, trial)
     return time.perf_counter() - begin
 
 
 def reach() -> None:
     """Prints when the search reached what 40 random trials reach, in seconds and in images."""
-    lab = laboratory()
-    wanted = lab.section.search
-    blind = studies.open_study(lab.storage, "random", {"of": "random"}, ["minimize"], NopPruner())
-    guided = studies.open_study(lab.storage, "guided", {"of": "guided"}, ["minimize"], search.pruner(lab.section))
-    first = search.first_runs(lab.section)
-    sampler = RandomSampler(seed=wanted.seed)
+    setup = prepared()
+    params = setup.search
+    blind = studies.open_study(setup.storage, "random", {"of": "random"}, ["minimize"], NopPruner())
+    guided = studies.open_study(setup.storage, "guided", {"of": "guided"}, ["minimize"], search.pruner(params))
+    first = search.first_runs(study_of_root())
+    sampler = RandomSampler(seed=params.seed)
     seconds: dict[str, list[float]] = {"random": [], "guided": []}
     for i in range(RANDOM_TRIALS):
-        seconds["random"].append(one(lab, blind, sampler))
+        seconds["random"].append(one(setup, blind, sampler))
         if i < GUIDED_TRIALS:
-            seconds["guided"].append(one(lab, guided, first=first))
+            seconds["guided"].append(one(setup, guided, first=first))
     target = blind.best_value
     spent = images_seen = 0.0
     for trial, took in zip(guided.trials, seconds["guided"]):
         spent, images_seen = spent + took, images_seen + trial.user_attrs.get("images_seen", 0)
         if trial.state == TrialState.COMPLETE and trial.values[0] <= target:
             whole = sum(seconds["random"])
-            share = images_seen / RANDOM_TRIALS / wanted.images
-            print(f"reach: {lab.score} {target:.1f} is the best of {RANDOM_TRIALS} random trials after {whole:.0f} s; "
+            share = images_seen / RANDOM_TRIALS / params.images
+            print(f"reach: {setup.score} {target:.1f} is best of {RANDOM_TRIALS} random trials after {whole:.0f} s; "
                   f"trial {trial.number} of the search reaches it after {spent:.0f} s: {spent / whole:.2f} of the "
                   f"time, {share:.2f} of the images")
             break
     else:
         print(f"reach: not within {GUIDED_TRIALS} trials: {guided.best_value:.1f} against {target:.1f}")
     curves = pd.DataFrame([trial.intermediate_values for trial in blind.trials if trial.state == TrialState.COMPLETE])
-    ranks = curves.rank().corr()[wanted.images]  # Spearman's
+    ranks = curves.rank().corr()[params.images]  # Spearman's
     print("early: rank correlation with the end, over the random trials: "
           + ", ".join(f"{ranks[place]:.2f} after {place:,} images" for place in curves.columns[:-1]))
     ended = [trial for trial in guided.trials if trial.state == TrialState.PRUNED]
-    saved = sum(wanted.images - trial.user_attrs["images_seen"] for trial in ended)
+    saved = sum(params.images - trial.user_attrs["images_seen"] for trial in ended)
     print(f"pruning: {len(ended)} of {len(guided.trials)} trials ended early; "
-          f"{saved / wanted.images / len(guided.trials):.0%} of the images saved")
+          f"{saved / params.images / len(guided.trials):.0%} of the images saved")
 
 
 def overhead() -> None:
     """Prints what a trial takes beside its training and scoring: Optuna's storage, MLflow, note and samples."""
-    lab, extra = laboratory(), []
-    study = studies.open_study(lab.storage, "told", {}, ["minimize"], NopPruner())
-    with tracking.run(Description("told", {}, lab.meta, {"study": "told"}, same="study", experiment=trials.EXPERIMENT)):
+    setup, extra = prepared(), []
+    study = studies.open_study(setup.storage, "tracked", {}, ["minimize"], NopPruner())
+    with tracker.run(Description("tracked", {}, setup.meta, {"study": "tracked"}, same="study",
+                                 experiment=store.experiment("search"))):
         pass
     fit = trials.fit
     for repetition in range(REPETITIONS):
@@ -117,7 +125,7 @@ def overhead() -> None:
             return ended
 
         with mock.patch.object(trials, "fit", timed):
-            took = one(lab, study, first=[(RUN, {"first": f"test4 {repetition}"})])
+            took = one(setup, study, first=[(RUN, Notes(first=f"test4 {repetition}"))])
         extra.append((took - inside[0]) / inside[0])
         print(f"overhead: {took - inside[0]:.2f} s beside {inside[0]:.1f} s")
     print(f"overhead: {statistics.median(extra):.1%} of a trial's training and scoring")
@@ -150,10 +158,9 @@ def workers() -> None:
 def share() -> None:
     """Works on a study of a few short trials that other processes may share."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    lab = laboratory(SHORT)
-    study = studies.open_study(lab.storage, "shared", {}, ["minimize"], NopPruner())
-    first = [(RUN, {"first": str(place)}) for place in range(SHARED)]
-    search.work(lab, study, first, SHARED)
+    setup = prepared(SHORT)
+    study = studies.open_study(setup.storage, "shared", {}, ["minimize"], NopPruner())
+    search.work(setup, study, [(RUN, Notes(first=str(place))) for place in range(SHARED)], SHARED)
 
 
 def main() -> None:

@@ -22,8 +22,8 @@ from sklearn.svm import LinearSVC
 from pipeline.data import images
 from pipeline.gan import devices, literature
 from pipeline.gan.build import build
+from pipeline.params.sections import Hardware
 from pipeline.scores import probe, svm
-from pipeline.sections import Hardware
 
 REPETITIONS = 3  # of ours; LinearSVC runs once
 GRID = [1e-4, 1e-3, 1e-2, 1e-1, 1.0]

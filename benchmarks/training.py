@@ -15,7 +15,7 @@ from benchmarks.contest import race
 from benchmarks.contestants import SAMPLES, chosen
 from pipeline.gan import literature, training, updates
 from pipeline.gan.updates import Batch
-from pipeline.sections import Run
+from pipeline.params.sections import Run
 
 WORK = (("slides", 100, 12), ("slides", 256, 6), ("torch-64", 128, 3), ("paper-64", 128, 2))  # last: steps in a turn
 ROUNDS = 5

@@ -1,76 +1,91 @@
-"""The command `dcgan`.
-
-    dcgan STAGE             runs a stage of dvc.yaml, like train@test4, with the command that `dvc repro` has for it;
-                            `dcgan search` is one more worker for a search that runs, or goes on with one
-    dcgan recipe NAME       trains and scores one system of the literature, smaller if asked: dcgan recipe --help
-    dcgan sample MODEL OUT  images of a trained generator: dcgan sample --help
-    dcgan walk MODEL OUT    a walk through its latent space: dcgan walk --help
-    dcgan compare RUN RUN   what two runs differ in, and whether it shows: dcgan compare --help
-    dcgan promote           takes the winner of the search into params.yaml, as runs.searched
-    dcgan dashboard [PORT]  shows the searches in a browser, with the samples of every trial
-"""
+"""The command dcgan: `python -m pipeline` is the same."""
 import argparse
 import importlib
-import shlex
-import subprocess
+import os
 import sys
-from importlib.metadata import entry_points
+from collections.abc import Sequence
+from importlib.metadata import version
 
-from pipeline import params, promote, stage, store
-from pipeline.errors import DivergedError, InputError
-from pipeline.trials import ARTIFACTS
-from pipeline.tuning import storages
+from pipeline.errors import DivergedError, InputError, ScoreError, suggestion
 
-MODULES = {"recipe": "recipes", "sample": "sample", "walk": "walk", "compare": "compare"}
+COMMANDS = ("new", "sample", "walk", "compare", "promote", "dashboard")
+STAGES = {
+    "code": "record whose behaviour has changed", "fetch": "bring the data set",
+    "reference": "fit the classifier that distances are measured with", "train": "train one run with one seed",
+    "evaluate": "score one training", "internals": "look inside the networks of a run",
+    "transfer": "probe another study's discriminator", "report": "write the report",
+    "search": "work on the search for better runs; several may"}
+WORDS = {"train": ("run", "seed"), "evaluate": ("run", "seed"), "internals": ("run",), "transfer": ("name",)}
+EPILOG = """\
+Stages run in a study's folder: the repository's, or one of studies/. `dvc repro` runs what is missing in order;
+`dcgan STAGE` runs one stage as DVC would, without recording it. A stage of one training is called like
+train@test4-0, which is run test4 with seed 0."""
 
 
 def main() -> None:
     """Runs the command line and exits with its status."""
-    parser = argparse.ArgumentParser(prog="dcgan", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("command")
-    parser.add_argument("words", nargs=argparse.REMAINDER)
-    given = parser.parse_args()
-    if given.command == "promote":
-        sys.argv = ["dcgan promote", *given.words]
-        stage.main(promote.promote)
-        return
+    words = sys.argv[1:]
     try:
-        if given.command in MODULES:
-            importlib.import_module(f"pipeline.{MODULES[given.command]}").main(given.words)
-        elif given.command == "dashboard":
-            dashboard(*given.words[:1])
-        else:
-            sys.exit(subprocess.run([sys.executable, *command_of(given.command)[1:]]).returncode)
-    except (InputError, DivergedError, OSError) as error:
+        if words and not words[0].startswith("-"):
+            words[0:1] = command_of(words[0])
+        given = parser().parse_args(words)
+        if given.command in STAGES:
+            start(given.command, given.words)
+        importlib.import_module(f"pipeline.commands.{given.command}").run(given)
+    except (InputError, DivergedError, ScoreError, OSError) as error:
         sys.exit(f"dcgan: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
 
 
-def command_of(name: str) -> list[str]:
-    """The words of the command that dvc.yaml has for the stage `name`; the first is python."""
-    from dvc.exceptions import DvcException
-    from dvc.repo import Repo
-    try:
-        return shlex.split(Repo().stage.load_one(name=name).cmd)
-    except DvcException as error:
-        raise InputError(f"{name}: neither a command of `dcgan --help` nor a stage of dvc.yaml ({error})") from None
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands. Their modules import nothing heavy before they run."""
+    made = argparse.ArgumentParser(prog="dcgan", description="The DCGAN laboratory's commands.", epilog=EPILOG,
+                                   formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--version", action="version", version=f"dcgan-laboratory {version('dcgan-laboratory')}")
+    commands = made.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        module = importlib.import_module(f"pipeline.commands.{name}")
+        summary = str(module.__doc__).split(": ", 1)[1].split("\n\n")[0].replace("\n", " ")
+        module.add_arguments(commands.add_parser(name, help=summary, description=module.__doc__, epilog=module.EXAMPLE,
+                                                 formatter_class=argparse.RawDescriptionHelpFormatter))
+    for name, summary in STAGES.items():
+        stage = commands.add_parser(name, help=f"stage: {summary}", description=f"Stage {name}: {summary}.")
+        stage.set_defaults(words=[])
+        if name in WORDS:
+            stage.add_argument("words", nargs="*", metavar=" ".join(WORDS[name]).upper())
+    return made
 
 
-def dashboard(port: str = "8080") -> None:
-    """Serves optuna-dashboard on the storage of params.yaml and the artifacts in this folder, until Ctrl-C."""
-    url = params.load().search.storage
-    journal = store.root() / storages.JOURNAL
-    if url is None and not journal.exists():
-        raise InputError(f"{journal}: not found: there is no search yet; `dvc repro search` begins one")
-    storages.open_storage(url, store.root()).close()  # says in one line what is wrong with it
-    artifacts = store.root() / ARTIFACTS
-    artifacts.mkdir(exist_ok=True)
-    # In this process, because a database's password must not stand in the system's list of processes.
-    sys.argv = ["optuna-dashboard", url or str(journal), "--artifact-dir", str(artifacts), "--port", port]
-    serve, = entry_points(group="console_scripts", name="optuna-dashboard")
-    print(f"The trials are at http://127.0.0.1:{port}/dashboard")
-    serve.load()()
+def command_of(word: str) -> list[str]:
+    """The words that stand for the first one: train@test4-0 is train test4 0. InputError names the nearest command."""
+    name, _, key = word.partition("@")
+    if name not in (*COMMANDS, *STAGES):
+        raise InputError(f"no command {name!r}{suggestion(name, (*COMMANDS, *STAGES))}; `dcgan --help` lists them")
+    if not key:
+        return [name]
+    wanted = WORDS.get(name, ())
+    return [name, *(key.rsplit("-", 1) if len(wanted) == 2 else [key])]
+
+
+def start(stage: str, words: Sequence[str]) -> None:
+    """Becomes the process of a stage, so that Ctrl-C and signals reach the stage itself.
+
+    InputError lists what there is when `words` do not say of what.
+    """
+    if len(words) != len(WORDS.get(stage, ())):
+        raise InputError(f"{stage}: expected one of {', '.join(known(stage)) or 'none, as params.yaml lists none'}")
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", f"pipeline.{stage}", *words])
+
+
+def known(stage: str) -> list[str]:
+    """The stages of this kind that the study has, as DVC calls them."""
+    from pipeline.params import reading
+    study = reading.load()
+    keys = {"internals": study.internals.runs, "transfer": list(study.transfers)}.get(
+        stage, [f"{run}-{seed}" for run in study.runs for seed in study.seeds])
+    return [f"{stage}@{key}" for key in keys]
 
 
 if __name__ == "__main__":

@@ -1,32 +1,31 @@
-"""Stage fetch: a data set that params.yaml names, as uint8 arrays in a folder."""
+"""Stage fetch: the study's data set as uint8 arrays in a folder."""
 from pathlib import Path
 from types import ModuleType
 
-from pipeline import params, stage
-from pipeline.data import images, pictures
-from pipeline.errors import InputError
+from pipeline import folders, stage
+from pipeline.data import images
+from pipeline.data.pictures import arrays
+from pipeline.params import reading
+from pipeline.params.sections import Data
 
-RAW = Path(".work/raw")  # undeclared: what DVC removes before a stage need not be downloaded again
 
-
-def fetch(name: str, data: Path) -> None:
-    """Fills the folder DATA with the data set NAME: params.yaml's, or like recipes/svhn one of recipes/params.yaml."""
-    section = params.shared(name).data
-    directory = Path(section.directory).expanduser() if section.directory else None
-    if section.name == "images":
-        if directory is None or section.pictures is None:
-            missing = "directory, a folder, .zip or .tar" if directory is None else "pictures, what becomes"
-            raise InputError(f"{name}: the data set images needs data.{missing} of pictures")
-        pictures.save(data, directory, section.pictures)
+def fetch() -> None:
+    """Fills data/<name> with the study's data set. Downloads are shared by all studies, in the repository's scratch."""
+    params: Data = reading.load().data
+    folder = folders.data(params.name)
+    directory = folders.home() / Path(params.directory).expanduser() if params.directory else None
+    if params.name == "images":
+        assert directory is not None and params.pictures is not None  # checked when params.yaml was read
+        arrays.save(folder, directory, params.pictures)
     else:
-        source = source_of(section.name)
-        images.save(data, source.arrays(RAW / section.name, directory), source.FACTS)
-    counts = images.load(data).meta["counts"]
-    print(f"{section.name}: {counts['train']:,} training and {counts['test']:,} test images in {data}")
+        source = source_of(params.name)
+        images.save(folder, source.arrays(folders.work("raw", params.name), directory), source.FACTS)
+    counts = images.load(folder).meta["counts"]
+    print(f"{params.name}: {counts['train']:,} training and {counts['test']:,} test images in {folder}")
 
 
 def source_of(name: str) -> ModuleType:
-    """The module of a data set. Each brings a library that is larger than all that decoding pictures needs."""
+    """The module of a data set. Each imports a library that takes longer than all that pictures need."""
     if name == "mnist":
         from pipeline.data import mnist
         return mnist

@@ -1,4 +1,4 @@
-"""Stage internals: what the DCGAN paper does with z and inside the networks of a finished run, in pictures and numbers.
+"""Stage internals: what the DCGAN paper does with z and inside a trained pair, as pictures and numbers.
 
 Radford, Metz & Chintala 2016, arXiv 1511.06434, sec. 6.
 """
@@ -9,60 +9,60 @@ from typing import Any
 
 from PIL import Image
 
-from pipeline import files, params, stage, store, tracking
+from pipeline import code, files, folders, stage
 from pipeline.data import images
-from pipeline.errors import InputError
 from pipeline.gan import checkpoint, devices, sampling
-from pipeline.parts import neighbours, oblivion, responses, story, sums, walk
-from pipeline.parts.part import Picture, Subject, entry
-from pipeline.scores import reference as references
-from pipeline.store import Description
+from pipeline.latent.shown import ablation, arithmetic, guided, nearest, walks
+from pipeline.latent.shown.part import Drawing, Subject, entry
+from pipeline.params import reading
+from pipeline.scores import reference_model
+from pipeline.tracking import tracker
+from pipeline.tracking.store import Description
 
-PARTS = (walk.PART, sums.PART, responses.PART, oblivion.PART, neighbours.PART, story.PART)
+PARTS = (walks.PART, arithmetic.PART, guided.PART, ablation.PART, nearest.PART)
 
 
-def internals(name: str, data: Path, reference: Path, model: Path, trained: Path, report: Path) -> None:
-    """Looks inside the model in MODEL, of the run or recipe NAME, with DATA, REFERENCE and what its training reported.
-
-    That is in the folder TRAINED. Pictures, numbers and what there is to see go to REPORT.
-    """
-    section, label = params.study(name)
-    dataset = images.load(data)
-    judge = references.load(reference, dataset.digest)
-    found = checkpoint.load_model(model)
-    if found.facts["data"] != dataset.digest:
-        raise InputError(f"{model}: trained on other data than {data}; run `dvc repro`")
-    device = devices.choose(section.hardware)
-    found.G.to(device.device)
-    found.D.to(device.device)
-    subject = Subject(found, dataset, judge, trained, section.internals, device)
-    with sampling.evaluating(found.G, found.network, section.sampling, device):
+def internals(run: str) -> None:
+    """Looks inside the networks of RUN and the study's first seed; results go to reports/internals/RUN."""
+    study = reading.load()
+    reading.run(study, run)
+    seed, report = study.seeds[0], folders.report("internals", run)
+    dataset = images.load(folders.data(study.data.name))
+    reference = reference_model.load(folders.REFERENCE, dataset.digest)
+    code.check_made("reference", reference.facts.get("code"), folders.REFERENCE)
+    model = checkpoint.load_model(folders.model(run, seed), dataset.digest)
+    code.check_made("train", model.facts.get("code"), folders.model(run, seed))
+    device = devices.choose(study.hardware)
+    model.G.to(device.device)
+    model.D.to(device.device)
+    subject = Subject(model, dataset, reference, study.internals, device, folders.work("features"))
+    with sampling.evaluating(model.G, model.network, model.sampling, device):
         entries = [entry(part, subject) for part in PARTS]
-    parts, pictures = [part for part, _ in entries], [one for _, some in entries for one in some]
+    parts, pictures = [part for part, _ in entries], [picture for _, drawn in entries for picture in drawn]
     numbers = {key: value for part in parts for key, value in part.get("numbers", {}).items()}
-    protocol = {"batch_norm": section.sampling.batch_norm, "seed": section.internals.seed,
-                "images_seen": found.facts["images_seen"]}
+    protocol = {"batch_norm": model.sampling.batch_norm, "seed": study.internals.seed,
+                "images_seen": model.facts["images_seen"]}
     write(report, parts, pictures, numbers | protocol)
 
-    description = Description(label, found.facts["run"], dataset.meta, {"model": found.digest, "data": dataset.digest},
-                              same="model", experiment=store.experiment(name.rpartition("/")[0]))
-    with tracking.run(description) as tracker:
-        tracker.metrics(numbers, found.facts["images_seen"])
+    description = Description(f"{run} seed {seed}", model.facts["run"], dataset.meta,
+                              {"model": model.digest, "data": dataset.digest}, same="model")
+    with tracker.run(description) as tracking:
+        tracking.metrics(numbers, model.facts["images_seen"])
         for picture in pictures:
             if picture.file.endswith(".png"):
                 with Image.open(io.BytesIO(picture.content)) as still:
-                    tracker.image(Path(picture.file).stem, still.convert("RGB"), found.facts["images_seen"])
+                    tracking.image(Path(picture.file).stem, still.convert("RGB"), model.facts["images_seen"])
             else:
-                tracker.file(report / "pictures" / picture.file)
-    print(f"{label}: " + "; ".join(f"{part['name']}: " + ("absent" if "absent" in part else ", ".join(
+                tracking.file(report / "pictures" / picture.file)
+    print(f"{run}: " + "; ".join(f"{part['name']}: " + ("absent" if "absent" in part else ", ".join(
         [f"{len(part['pictures'])} pictures", *(f"{key} {value:.4g}" for key, value in part["numbers"].items())]))
         for part in parts))
 
 
-def write(report: Path, parts: list[dict[str, Any]], pictures: list[Picture], scores: dict[str, Any]) -> None:
-    """Fills the folder `report` with metrics.json, parts.json and the folder pictures."""
+def write(report: Path, parts: list[dict[str, Any]], pictures: list[Drawing], scores: dict[str, Any]) -> None:
+    """Fills the folder `report` with scores.json, parts.json and the folder pictures."""
     with files.replacing(report) as temporary:
-        stage.write_scores(temporary / "metrics.json", scores)
+        stage.write_scores(temporary / "scores.json", scores)
         files.write(temporary / "parts.json", (json.dumps(parts, indent=2, ensure_ascii=False) + "\n").encode())
         (temporary / "pictures").mkdir()
         for picture in pictures:

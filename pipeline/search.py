@@ -2,17 +2,16 @@
 
 A trial trains one run on part of the training images and is scored by the others; test images are never read. Then the
 best are trained again with further seeds, and the winner is the best on average. `dcgan promote` makes it one of the
-study's runs.
+runs of params.yaml.
 
-Every process that is started with this stage's command works on the same study. Its name holds a digest of all that
-decides about a trial's score, code included, so that trials made under other conditions are never mixed.
+Every process that is started with this stage's command works on the same study of Optuna's. Its name holds a digest of
+all that decides about a trial's score, code included, so that trials made under other conditions are never mixed.
 """
 import json
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,53 +25,57 @@ from optuna.study import Study
 from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from pipeline import findings, params, sections, stage, store, tracking, train, trials
+from pipeline import code, folders, stage
 from pipeline.data import images
 from pipeline.data.images import Dataset
-from pipeline.documents import Params
 from pipeline.errors import InputError
 from pipeline.gan import devices
 from pipeline.gan.devices import Device
-from pipeline.laboratory import Laboratory, prepare
-from pipeline.scores import reference as references
-from pipeline.scores.reference import Reference
-from pipeline.sections import Search
-from pipeline.store import Description
-from pipeline.tuning import analysis, space, storages, studies
-from pipeline.tuning.studies import Direction, Wanted
+from pipeline.params import reading
+from pipeline.params.searching import Search, values_of
+from pipeline.params.study import Study as Params
+from pipeline.reporting import search_page
+from pipeline.scores import reference_model
+from pipeline.scores.reference_model import Reference
+from pipeline.tracking import store, tracker
+from pipeline.tracking.store import Description
+from pipeline.train import network_of
+from pipeline.tuning import analysis, notes, space, storages, studies, trials
+from pipeline.tuning.notes import Notes
+from pipeline.tuning.setup import Setup, prepare
+from pipeline.tuning.studies import Direction, Order
 
 POLL_SECONDS = 1.0
-# What decides about a trial's score. The rest of the code may change without beginning a new study.
-DECIDING = ("pipeline/data/", "pipeline/gan/", "pipeline/scores/", "pipeline/tuning/space.py", "pipeline/laboratory.py",
-            "pipeline/search.py", "pipeline/train.py", "pipeline/trials.py")
 
 
-def search(data: Path, reference: Path, report: Path) -> None:
-    """Works on the study until it is finished, with DATA and REFERENCE; what it found goes to the folder REPORT."""
+def search() -> None:
+    """Works on the search of params.yaml until it is finished; what it found goes to reports/search."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    section = params.load()
-    dataset = images.load(data)
-    check(section, dataset)
-    real = references.load(reference, dataset.digest)
-    device = devices.choose(section.hardware)
-    conditions = conditions_of(section, dataset, real, device)
-    name = f"dcgan-{section.data.name}-{stage.digest(conditions)}"
-    storage = storages.open_storage(section.search.storage, store.root())
-    described = Description(name, flat(conditions), dataset.meta, {"study": name}, same="study",
-                            experiment=trials.EXPERIMENT)
+    params = reading.load()
+    dataset = images.load(folders.data(params.data.name))
+    check(params, dataset)
+    reference = reference_model.load(folders.REFERENCE, dataset.digest)
+    code.check_made("reference", reference.facts.get("code"), folders.REFERENCE)
+    device = devices.choose(params.hardware)
+    conditions = conditions_of(params, dataset, reference, device)
+    name = f"dcgan-{params.data.name}-{stage.digest(conditions)}"
+    storage = storages.open_storage(params.search.storage, folders.repository())
+    description = Description(name, flat(conditions), dataset.meta, {"study": name}, same="study",
+                              experiment=store.experiment("search"))
     try:
-        study = studies.open_study(storage, name, conditions, directions(section), pruner(section))
-        with tracking.run(described) as tracker:
-            laboratory = prepare(section, dataset, real, device, storage)
-            work(laboratory, study, first_runs(section), section.search.n_trials)
-            finished = studies.finished(study)[:section.search.n_trials]
-            table = analysis.table(finished, section.search.space, laboratory.score)
-            repeats = confirm(laboratory, study, table)
-            with FileLock(store.root() / ".work" / "findings.lock"):  # workers end together
-                found = findings.write(report, section, name, laboratory.score, table, repeats)
-                tracker.metrics(found, len(table))
+        study = studies.open_study(storage, name, conditions, directions(params.search), pruner(params.search))
+        with tracker.run(description) as tracking:
+            setup = prepare(params.search, params.train, params.evaluate, dataset, reference, device, storage)
+            work(setup, study, first_runs(params), params.search.n_trials)
+            finished = studies.finished(study)[:params.search.n_trials]
+            table = analysis.table(finished, params.search.space, params.train.run, setup.score)
+            repeats = confirm(setup, study, table)
+            report = folders.report("search")
+            with FileLock(folders.work("search.lock")):  # workers end together
+                numbers = search_page.write(report, params, name, setup.score, table, repeats)
+                tracking.metrics(numbers, len(table))
                 for path in sorted(report.iterdir()):
-                    tracker.file(path)
+                    tracking.file(path)
     except (StorageInternalError, SQLAlchemyError) as error:
         raise InputError(f"{storage.name}: does not answer any more ({type(error).__name__}); nothing is lost: start "
                          "again to go on") from None
@@ -82,28 +85,27 @@ def search(data: Path, reference: Path, report: Path) -> None:
           "`dcgan promote` takes the winner into params.yaml")
 
 
-def check(section: Params, dataset: Dataset) -> None:
-    """InputError when the section search does not fit the data set."""
-    train.network_of(section.train, dataset, "params.yaml: train")
-    wanted, n = section.search, len(dataset.train_images)
-    largest = max(wanted.probe_images, *sections.values_of(wanted.space["batch"]))
-    if n - wanted.validation < largest:
-        raise InputError(f"params.yaml: search.validation = {wanted.validation} leaves {n - wanted.validation} of {n} "
-                         f"training images; search.probe_images and the largest batch need {largest:g}")
+def check(params: Params, dataset: Dataset) -> None:
+    """InputError when section search does not fit the data set."""
+    network_of(params.train.run, dataset, f"{reading.PARAMS}: train")
+    search, n = params.search, len(dataset.train_images)
+    batches = values_of(search.space.get("batch", float(params.train.batch)))
+    largest = max(search.probe_images, *batches)
+    if n - search.validation < largest:
+        raise InputError(f"{reading.PARAMS}: search.validation = {search.validation}: leaves {n - search.validation} "
+                         f"of {n} training images; search.probe_images and the largest batch need {largest:g}")
 
 
-def conditions_of(section: Params, dataset: Dataset, real: Reference, device: Device) -> dict[str, Any]:
+def conditions_of(params: Params, dataset: Dataset, reference: Reference, device: Device) -> dict[str, Any]:
     """All that decides about the scores of a study's trials, as JSON has it."""
-    wanted = asdict(section.search)
+    conditions = asdict(params.search)
     for key in ("n_trials", "candidates", "seeds", "storage"):
-        del wanted[key]  # how many trials there are, and where
-    code = {str(path): digest for path, digest in stage.sources().items() if str(path).startswith(DECIDING)}
-    conditions = wanted | {
-        "first": {name: asdict(section.runs[name]) for name in section.search.first},
-        "network": [section.train.network, section.train.width, section.train.violate],
-        "fid_images": section.train.fid_images, "sampling": asdict(section.sampling),
-        "probe_validation": section.evaluate.probe_validation, "data": dataset.digest, "reference": real.digest,
-        "dtype": str(device.dtype), "code": stage.digest(code)}
+        del conditions[key]  # how many trials there are, and where
+    conditions |= {
+        "first": {name: asdict(params.runs[name]) for name in params.search.first},
+        "train": asdict(params.train), "probe_validation": params.evaluate.probe_validation, "data": dataset.digest,
+        "reference": reference.digest, "dtype": str(device.dtype), "code": code.digest("tuning.trials")}
+    del conditions["train"]["checkpoint_seconds"]
     return json.loads(json.dumps(conditions))
 
 
@@ -112,85 +114,86 @@ def flat(conditions: dict[str, Any]) -> dict[str, Any]:
     return {key: json.dumps(value) if isinstance(value, dict | list) else value for key, value in conditions.items()}
 
 
-def directions(section: Params) -> list[Direction]:
+def directions(search: Search) -> list[Direction]:
     """Distances are minimised, accuracies maximised."""
     both: list[Direction] = ["minimize", "maximize"]
-    return both[:len(section.search.objectives)]
+    return both[:len(search.objectives)]
 
 
-def pruner(section: Params) -> optuna.pruners.BasePruner:
-    """Ends what is worse than the median of the complete trials at the same place, in the second half of the budget.
+def pruner(search: Search) -> optuna.pruners.BasePruner:
+    """Prunes what is worse than the median of the complete trials at the same place, in the second half of the budget.
 
     Hyperband wants more trials than a small study has, and earlier distances say little about the last one. Optuna
     prunes no two objectives.
     """
-    if len(section.search.objectives) == 2:
+    if len(search.objectives) == 2:
         return NopPruner()
-    return MedianPruner(n_startup_trials=4, n_warmup_steps=section.search.images // 2)
+    return MedianPruner(n_startup_trials=4, n_warmup_steps=search.images // 2)
 
 
-def first_runs(section: Params) -> list[Wanted]:
+def first_runs(params: Params) -> list[Order]:
     """The trials that a study begins with: those of the runs in search.first that the space holds."""
-    wanted = []
-    for name in section.search.first:
-        drawn = space.drawn_of(section.runs[name], section.search.space)
+    orders = []
+    for name in params.search.first:
+        drawn = space.drawn_of(params.runs[name], params.search.space, params.train.run)
         if drawn is None:
-            print(f"search: {name} lies outside search.space and is not tried", file=sys.stderr)
+            print(f"search: {name} lies outside search.space, or differs from section train, and is not tried",
+                  file=sys.stderr)
         else:
-            wanted.append((drawn, {"first": name}))
-    return wanted
+            orders.append((drawn, Notes(first=name)))
+    return orders
 
 
-def work(laboratory: Laboratory, study: Study, first: Sequence[Wanted], n_trials: int) -> None:
-    """Runs trials, those of `first` before others, until `n_trials` are finished, by whomever."""
-    wanted, said = laboratory.section.search, False
+def work(setup: Setup, study: Study, orders: Sequence[Order], n_trials: int) -> None:
+    """Runs trials, `orders` before others, until `n_trials` are finished, by whatever worker."""
+    search, waiting = setup.search, False
     while len(studies.finished(study)) < n_trials:
-        trial = studies.claim(laboratory.storage, study, space.distributions(wanted.space), first, n_trials,
-                              lambda begun: sampler(wanted, begun))
+        trial = studies.claim(setup.storage, study, space.distributions(search.space), orders, n_trials,
+                              lambda begun: sampler(search, begun))
         if trial is not None:
-            trials.attempt(laboratory, study, trial)
+            trials.attempt(setup, study, trial)
             continue
-        if not said:
+        if not waiting:
             print("search: waiting for the trials of other workers", file=sys.stderr)
-        said = True
+        waiting = True
         time.sleep(POLL_SECONDS)
 
 
-def sampler(wanted: Search, begun: int) -> TPESampler:
+def sampler(search: Search, begun: int) -> TPESampler:
     """The sampler of the trial that `begun` others came before."""
-    seed = np.random.SeedSequence([wanted.seed, begun]).generate_state(1)[0].item()
-    return TPESampler(seed=seed, n_startup_trials=wanted.n_startup_trials)
+    seed = np.random.SeedSequence([search.seed, begun]).generate_state(1)[0].item()
+    return TPESampler(seed=seed, n_startup_trials=search.n_startup_trials)
 
 
-def confirm(laboratory: Laboratory, study: Study, table: pd.DataFrame) -> pd.DataFrame:
+def confirm(setup: Setup, study: Study, table: pd.DataFrame) -> pd.DataFrame:
     """Trains the best trials again with further seeds, as a study of its own; one row for each training."""
-    wanted, score = laboratory.section.search, laboratory.score
-    chosen = analysis.candidates(table, score, wanted.candidates, len(wanted.objectives) == 2)
+    search, score = setup.search, setup.score
+    chosen = analysis.candidates(table, score, search.candidates, len(search.objectives) == 2)
     if not chosen:
         reasons = table["reason"][table["reason"] != ""]
-        raise InputError(f"search: none of {len(table)} trials was completed; the first failed with: {reasons.iloc[0]}"
-                         if len(reasons) else f"search: none of {len(table)} trials was completed")
-    finished, jobs = studies.finished(study), {}
+        raise InputError(f"none of {len(table)} trials was completed" +
+                         (f"; the first failed with: {reasons.iloc[0]}" if len(reasons) else ""))
+    finished = studies.finished(study)
+    orders: dict[tuple[int, int], Order] = {}
     for place in chosen:
-        told, run = finished[place].user_attrs, trials.run_of(laboratory, finished[place])
-        drawn = space.drawn_of(run, wanted.space) or {}
-        for seed in range(wanted.seed + 1, wanted.seed + 1 + wanted.seeds):
-            job = {"of": studies.first(finished[place]), "seed": seed}
-            jobs[place, seed] = drawn, job | ({"first": told["first"]} if "first" in told else {})
-    again = studies.open_study(laboratory.storage, f"{study.study_name}-seeds", study.user_attrs["conditions"],
-                               directions(laboratory.section), NopPruner())
+        drawn = space.drawn_of(trials.run_of(setup, finished[place]), search.space, setup.train.run) or {}
+        for seed in range(search.seed + 1, search.seed + 1 + search.seeds):
+            order = Notes(first=notes.read(finished[place]).first, of=studies.first(finished[place]), seed=seed)
+            orders[place, seed] = drawn, order
+    again = studies.open_study(setup.storage, f"{study.study_name}-seeds", study.user_attrs["conditions"],
+                               directions(search), NopPruner())
     others = {studies.first(trial) for trial in again.get_trials(deepcopy=False)
-              if not any(job.items() <= trial.user_attrs.items() for _, job in jobs.values())}
-    work(laboratory, again, list(jobs.values()), len(jobs) + len(others))
+              if not any(notes.says(trial, order) for _, order in orders.values())}
+    work(setup, again, list(orders.values()), len(orders) + len(others))
     rows = []
-    for (place, seed), (_, job) in jobs.items():
-        trial, = (trial for trial in studies.finished(again) if job.items() <= trial.user_attrs.items())
-        told = trial.user_attrs if trial.state == TrialState.COMPLETE else {}
-        rows.append({"candidate": place, "seed": seed} | {key: told.get(key) for key in (score, analysis.PROBE)})
-    found = pd.DataFrame(rows).astype({score: float, analysis.PROBE: float})
-    if found[score].isna().all():
-        raise InputError(f"search: none of the {len(chosen)} best trials could be repeated with another seed")
-    return found
+    for (place, seed), (_, order) in orders.items():
+        trial, = (trial for trial in studies.finished(again) if notes.says(trial, order))
+        scores = notes.read(trial).scores if trial.state == TrialState.COMPLETE else {}
+        rows.append({"candidate": place, "seed": seed} | {key: scores.get(key) for key in (score, analysis.PROBE)})
+    repeats = pd.DataFrame(rows).astype({score: float, analysis.PROBE: float})
+    if repeats[score].isna().all():
+        raise InputError(f"none of the {len(chosen)} best trials could be repeated with another seed")
+    return repeats
 
 
 if __name__ == "__main__":

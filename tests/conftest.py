@@ -1,32 +1,55 @@
-"""What tests share: a small project of their own in tmp_path, on scikit-learn's digits, with MLflow switched off."""
+"""What tests share: small studies on scikit-learn's digits, stages forked from a preloaded process, MLflow off."""
+import importlib
+import multiprocessing
+import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from filelock import FileLock
 from ruamel.yaml import YAML
 
+from pipeline import __main__ as cli
+from pipeline import code
 from pipeline.data import digits, images
 from pipeline.gan.devices import Device
 
 ROOT = Path(__file__).parent.parent
 FP32 = Device(torch.device("cpu"), torch.float32, fast=True)
 PLAIN = Device(torch.device("cpu"), torch.float32, fast=False)
-SMALL = {
-    "data.name": "digits", "reference.epochs": 3, "reference.batch": 50, "train.epochs": 2, "train.fid_every": 1000,
-    "train.fid_images": 200, "train.grid": 4, "train.report_images": 300, "sampling.statistics_images": 200,
-    "evaluate.fid_images": 400, "evaluate.probe_images": 600, "evaluate.probe_validation": 0.3,
-    "evaluate.probe_C": [0.01, 0.1], "evaluate.seeds": 2, "evaluate.memorisation_images": 100,
-    "evaluate.generated_labels": [200], "evaluate.labels_per_class": 20, "evaluate.resamples": 4,
-    "evaluate.supervised_updates": 20, "search.images": 400, "search.fid_every": 200, "search.validation": 300,
-    "search.probe_images": 300, "search.n_trials": 5, "search.candidates": 1, "search.seeds": 1,
-    "internals.points": 3, "internals.steps": 3, "internals.path_pairs": 4, "internals.candidates": 60,
-    "internals.exemplars": 2, "internals.trials": 5, "internals.images": 50,
-    "internals.features": 2, "internals.top": 3, "internals.forget_images": 140, "internals.draws": 2,
-    "internals.neighbours": 2, "internals.neighbour_samples": 3}
+# A study that is small in every number, and has every section.
+SMALL: dict[str, Any] = {
+    "data": {"name": "digits"},
+    "hardware": {},
+    "reference": {"epochs": 3, "batch": 50},
+    "train": {"network": "slides", "epochs": 2, "fid_every": 1000, "fid_images": 200, "grid": 4, "report_images": 300,
+              "statistics_images": 200},
+    "runs": {"test1": {"batch": 256, "lr": 1e-4, "beta1": 0.9, "leak": 0.3},
+             "test2": {"batch": 100, "lr": 2e-4, "beta1": 0.9, "leak": 0.3},
+             "test3": {"batch": 100, "lr": 2e-4, "beta1": 0.5, "leak": 0.3},
+             "test4": {"batch": 100, "lr": 2e-4, "beta1": 0.5, "leak": 0.2}},
+    "seeds": [0],
+    "evaluate": {"fid_images": 400, "probe_images": 600, "probe_validation": 0.3, "probe_C": [0.01, 0.1], "seeds": 2,
+                 "memorisation_images": 100, "generated_labels": [200], "labels_per_class": 20, "resamples": 4,
+                 "supervised_updates": 20},
+    "internals": {"runs": ["test4"], "points": 3, "steps": 3, "path_pairs": 4, "candidates": 60, "exemplars": 2,
+                  "trials": 5, "images": 50, "features": 2, "top": 3, "ablation_images": 140, "draws": 2,
+                  "neighbours": 2, "neighbour_samples": 3},
+    "search": {"space": {"batch": [32, 64, 100, 128, 256], "lr": {"low": 1e-5, "high": 1e-2, "log": True},
+                         "beta1": {"low": 0.0, "high": 0.95}, "leak": {"low": 0.0, "high": 0.5}},
+               "first": ["test1", "test2", "test3", "test4"], "images": 400, "fid_every": 200, "validation": 300,
+               "probe_images": 300, "n_trials": 5, "candidates": 1, "seeds": 1},
+    "transfers": {},
+}
+PRELOADED = ["pipeline.fetch", "pipeline.reference", "pipeline.train", "pipeline.evaluate", "pipeline.internals",
+             "pipeline.transfer", "pipeline.search", "pipeline.report", "sklearn.datasets"]
+
+Params = Callable[..., None]
 
 
 @pytest.fixture(autouse=True)
@@ -45,35 +68,147 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> images.Dataset:
     return images.load(folder)
 
 
-Params = Callable[..., None]
+@pytest.fixture(scope="session")
+def fingerprints(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder code as stage code writes it for the code that is here."""
+    folder = tmp_path_factory.mktemp("fingerprints") / "code"
+    folder.mkdir()
+    for name in code.STAGES:
+        (folder / name).write_text(code.fingerprint(name))
+    return folder
 
 
 @pytest.fixture
-def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
-    """Makes tmp_path the current folder and gives it the project's params.yaml, small, with the changes one names."""
+def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fingerprints: Path) -> Params:
+    """Makes tmp_path a small study and the current folder; called with changes, it changes params.yaml."""
     monkeypatch.chdir(tmp_path)
+    shutil.copytree(fingerprints, tmp_path / "code")
 
     def write(changes: dict[str, Any] | None = None) -> None:
-        change_params(ROOT / "params.yaml", tmp_path / "params.yaml", SMALL | (changes or {}))
+        write_params(tmp_path / "params.yaml", changes or {})
 
     write()
     return write
 
 
-def change_params(source: Path, target: Path, changes: dict[str, Any]) -> None:
-    """Copies params.yaml with some keys, written with dots, changed; comments stay."""
-    yaml = YAML()
-    content = yaml.load(source.read_text())
+@pytest.fixture(scope="session")
+def studied(tmp_path_factory: pytest.TempPathFactory, fingerprints: Path) -> Path:
+    """A small study with data, reference, and run test4 trained, scored and looked into; made once for all processes.
+
+    Tests copy or link what they need, and change nothing.
+    """
+    folder = tmp_path_factory.getbasetemp().parent / "studied" if "PYTEST_XDIST_WORKER" in os.environ else (
+        tmp_path_factory.mktemp("studied") / "study")
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "done").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            shutil.copytree(fingerprints, folder / "code")
+            write_params(folder / "params.yaml", {})
+            for words in (["fetch"], ["reference"], ["train", "test4", "0"], ["evaluate", "test4", "0"],
+                          ["internals", "test4"]):
+                result = stage(*words, folder=folder, environment={"DCGAN_TRACKING": "off"})
+                assert result.returncode == 0, result.stderr
+            (folder / "done").touch()
+    return folder
+
+
+@pytest.fixture
+def study(params: Params, studied: Path, tmp_path: Path) -> Params:
+    """`params` in a folder that has the data and the reference already."""
+    for part in ("data", "models/reference", "reports/reference"):
+        (tmp_path / part).parent.mkdir(exist_ok=True)
+        shutil.copytree(studied / part, tmp_path / part)
+    return params
+
+
+def write_params(path: Path, changes: dict[str, Any]) -> None:
+    """Writes SMALL as params.yaml, with some keys, written with dots, changed."""
+    content = {key: dict(value) if isinstance(value, dict) else value for key, value in SMALL.items()}
     for key, value in changes.items():
-        *path, last = key.split(".")
-        section = content
-        for part in path:
-            section = section[part]
-        section[last] = value
-    with open(target, "w") as file:
+        *sections, last = key.split(".")
+        place: Any = content
+        for part in sections:
+            place[part] = dict(place.get(part) or {})
+            place = place[part]
+        place[last] = value
+    with open(path, "w") as file:
+        YAML().dump(content, file)
+
+
+def change_params(path: Path, changes: dict[str, Any]) -> None:
+    """Changes some keys, written with dots, of a params.yaml; comments stay."""
+    yaml = YAML()
+    content = yaml.load(path.read_text())
+    for key, value in changes.items():
+        *sections, last = key.split(".")
+        place = content
+        for part in sections:
+            place = place[part]
+        place[last] = value
+    with open(path, "w") as file:
         yaml.dump(content, file)
 
 
-def stage(name: str, *words: str | Path) -> subprocess.CompletedProcess[str]:
-    """Runs a stage as a user would, in the current folder."""
-    return subprocess.run([sys.executable, "-m", f"pipeline.{name}", *map(str, words)], text=True, capture_output=True)
+def stage(name: str, *words: str | Path, folder: Path | None = None,
+          environment: dict[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
+    """Runs a stage as `python -m pipeline.NAME WORDS` does, forked from a process that has imported everything."""
+    process, read = started(name, *words, folder=folder, environment=environment)
+    process.join()
+    output, errors = read()
+    return subprocess.CompletedProcess([name, *map(str, words)], process.exitcode or 0, output, errors)
+
+
+def started(name: str, *words: str | Path, folder: Path | None = None, environment: dict[str, str] | None = None
+            ) -> tuple[Any, Callable[[], tuple[str, str]]]:
+    """The process of a stage that has begun, and what reads its output and errors so far."""
+    where = folder or Path.cwd()
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    logs = where / ".logs"
+    logs.mkdir(exist_ok=True)
+    base = logs / f"{name}-{len(list(logs.iterdir()))}"
+    files = [base.with_suffix(".out"), base.with_suffix(".err")]
+    for file in files:
+        file.touch()
+    process = context.Process(target=_stage, args=(
+        name, [str(word) for word in words], str(where), dict(os.environ) | (environment or {}), *map(str, files)))
+    process.start()
+    return process, lambda: (files[0].read_text(), files[1].read_text())
+
+
+def _stage(name: str, words: list[str], folder: str, environment: dict[str, str], output: str, errors: str) -> None:
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    for path, number in ((output, 1), (errors, 2)):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_APPEND), number)
+    sys.stdout, sys.stderr = (open(number, "w", buffering=1, closefd=False) for number in (1, 2))
+    torch.set_num_threads(int(environment.get("OMP_NUM_THREADS", torch.get_num_threads())))
+    sys.argv = [f"pipeline.{name}", *words]
+    module = importlib.import_module(f"pipeline.{name}")
+    if name == "code":
+        module.code()
+    else:
+        from pipeline import stage as runner
+        runner.main(getattr(module, name))
+
+
+def command(*words: str | Path) -> None:
+    """Runs `dcgan WORDS` in this process."""
+    given = cli.parser().parse_args([str(word) for word in words])
+    importlib.import_module(f"pipeline.commands.{given.command}").run(given)
+
+
+def python(*words: str | Path, folder: Path | None = None) -> "subprocess.CompletedProcess[str]":
+    """Runs `python WORDS` in a process of its own."""
+    return subprocess.run([sys.executable, *map(str, words)], cwd=folder, text=True, capture_output=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Processes of tests that run side by side have a thread each."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        os.environ["OMP_NUM_THREADS"] = "1"
+        torch.set_num_threads(1)
+    yield

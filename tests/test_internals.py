@@ -13,20 +13,21 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from pipeline import internals
+from pipeline import code, folders, internals
 from pipeline.data import digits, images
 from pipeline.errors import InputError, ScoreError
-from pipeline.finished import Internals
 from pipeline.gan import checkpoint, literature, training
 from pipeline.gan.networks import SGD, Network, Tanh
-from pipeline.parts import oblivion, responses, sheets, story, sums
-from pipeline.parts.part import Part, Subject, entry
-from pipeline.scores import classifier, frechet
-from pipeline.scores import reference as references
-from pipeline.sections import Run
+from pipeline.latent.shown import ablation, arithmetic, film, guided, sheets
+from pipeline.latent.shown.part import Investigation, Subject, entry
+from pipeline.params.scoring import Internals
+from pipeline.params.sections import Run
+from pipeline.scores import classifier, frechet, reference_model
 from tests.conftest import FP32, Params
 
-NAMES = ["walk", "arithmetic", "guided", "forgetting", "neighbours", "film"]
+NAMES = ["walk", "arithmetic", "guided", "ablation", "neighbours"]
+NOISE = {"internals.confidence": 0.01, "data": {
+    "name": "images", "directory": "x", "pictures": {"size": 32, "channels": 3, "smallest": 32}}}
 COLOUR = {"name": "colours", "classes": ["all"], "source": "noise", "url": "none", "licence": "none"}
 
 
@@ -40,49 +41,49 @@ def history(folder: Path, channels: int, size: int) -> None:
         Image.fromarray(grid.squeeze(-1) if channels == 1 else grid).save(folder / f"samples/{seen:09d}.png")
 
 
-def judged(folder: Path, data: Path) -> None:
-    """A reference that has seen the training images once."""
+def fitted(data: Path) -> None:
+    """The study's reference, which has seen the training images once."""
     dataset = images.load(data)
     labelled = dataset.classes > 1
-    classes = dataset.classes if labelled else classifier.TURNS
+    classes = dataset.classes if labelled else classifier.ROTATIONS
     labels = dataset.train_labels if labelled else None
     net = classifier.fit(dataset.train_images, labels, classes, 1, 50, 1e-3, 0, FP32)
-    references.save(folder, net, frechet.moments(classifier.features(net, dataset.train_images)), {
-        "data": dataset.digest, "shape": dataset.shape, "classes": classes,
-        "extractor": "classifier" if labelled else "turns"})
+    reference_model.save(folders.REFERENCE, net, frechet.moments(classifier.features(net, dataset.train_images)), {
+        "data": dataset.digest, "shape": dataset.shape, "classes": classes, "code": code.digest("reference"),
+        "extractor": "classifier" if labelled else "rotation"})
 
 
-def untrained(folder: Path, name: str, data: Path) -> None:
+def untrained(name: str, data: Path) -> None:
+    """The study's run test4, untrained."""
     state = training.start(literature.network(name, 0.125), Run(batch=50, lr=1e-3, beta1=0.5, leak=0.2), 0, FP32)
-    checkpoint.save_model(folder, state.G, state.D, {
+    checkpoint.save_model(folders.model("test4", 0), state.G, state.D, {
         "network": {"name": name, "width": 0.125}, "leak": 0.2, "seed": 0, "images": 1000, "run": {}, "images_seen": 0,
-        "data": images.load(data).digest})
+        "train": {"batch_norm": "recomputed", "statistics_images": 200}, "data": images.load(data).digest,
+        "code": code.digest("train")})
 
 
 @pytest.fixture
-def conditional(params: Params, tmp_path: Path) -> list[Path]:
-    """The folders of the digits, their reference, an untrained conditional model and its report, and where to write."""
+def conditional(params: Params, tmp_path: Path) -> Path:
+    """A study of digits with an untrained conditional model; the folder where its internals are reported."""
     params({"internals.confidence": 0.01})
-    images.save(tmp_path / "data", digits.arrays(), digits.FACTS)
-    judged(tmp_path / "reference", tmp_path / "data")
-    untrained(tmp_path / "model", "paper-mnist", tmp_path / "data")
-    history(tmp_path / "trained", 1, 28)
-    return [tmp_path / name for name in ("data", "reference", "model", "trained", "report")]
+    images.save(tmp_path / "data/digits", digits.arrays(), digits.FACTS)
+    fitted(tmp_path / "data/digits")
+    untrained("paper-mnist", tmp_path / "data/digits")
+    return tmp_path / "reports/internals/test4"
 
 
 @pytest.fixture
-def colour(params: Params, tmp_path: Path) -> list[Path]:
+def colour(params: Params, tmp_path: Path) -> Path:
     """The same for noise in colour, of one class."""
-    params({"internals.confidence": 0.01})
+    params(NOISE)
     rng = np.random.default_rng(0)
     arrays = {f"{split}_images": rng.integers(0, 256, (n, 3, 32, 32), dtype=np.uint8)
               for split, n in (("train", 200), ("test", 150))}
-    images.save(tmp_path / "data", arrays | {"train_labels": np.zeros(200, int), "test_labels": np.zeros(150, int)},
-                COLOUR)
-    judged(tmp_path / "reference", tmp_path / "data")
-    untrained(tmp_path / "model", "udacity-svhn", tmp_path / "data")
-    history(tmp_path / "trained", 3, 32)
-    return [tmp_path / name for name in ("data", "reference", "model", "trained", "report")]
+    images.save(tmp_path / "data/images", arrays | {
+        "train_labels": np.zeros(200, int), "test_labels": np.zeros(150, int)}, COLOUR)
+    fitted(tmp_path / "data/images")
+    untrained("udacity-svhn", tmp_path / "data/images")
+    return tmp_path / "reports/internals/test4"
 
 
 def contents(report: Path) -> dict[str, bytes]:
@@ -93,7 +94,7 @@ def parts_of(report: Path) -> dict[str, dict[str, Any]]:
     """parts.json by name; the files that it names, and no others, are pictures of their kind."""
     parts = json.loads((report / "parts.json").read_text())
     assert [part["name"] for part in parts] == NAMES
-    assert [part["section"] for part in parts] == ["6.1", "6.3.2", "6.2", "6.3.1", "6", "4.1"]
+    assert [part["section"] for part in parts] == ["6.1", "6.3.2", "6.2", "6.3.1", "6"]
     named = [picture for part in parts for picture in part.get("pictures", [])]
     assert sorted(picture["file"] for picture in named) == sorted(file.name for file in (report / "pictures").iterdir())
     for picture in named:
@@ -104,12 +105,12 @@ def parts_of(report: Path) -> dict[str, dict[str, Any]]:
     return {part["name"]: part for part in parts}
 
 
-def test_a_conditional_generator_has_all_parts_and_the_same_bytes_twice(conditional: list[Path]) -> None:
-    internals.internals("test4", *conditional)
-    first = contents(conditional[-1])
-    parts = parts_of(conditional[-1])
-    assert all("absent" not in parts[name] for name in ("walk", "guided", "neighbours", "film"))
-    scores = json.loads(first["metrics.json"])
+def test_a_conditional_generator_has_all_parts_and_the_same_bytes_twice(conditional: Path) -> None:
+    internals.internals("test4")
+    first = contents(conditional)
+    parts = parts_of(conditional)
+    assert all("absent" not in parts[name] for name in ("walk", "guided", "neighbours"))
+    scores = json.loads(first["scores.json"])
     assert scores["path_length_classifier_4"] > 0 and scores["path_length_pixels_4"] > 0
     assert 1 <= scores["largest_step_pixels_3"] <= 9 and 1 <= scores["largest_step_pixels_12"] <= 36
     numbers = {key: value for part in parts.values() for key, value in part.get("numbers", {}).items()}
@@ -117,72 +118,72 @@ def test_a_conditional_generator_has_all_parts_and_the_same_bytes_twice(conditio
     assert scores["class_purity_of_random_images"] == pytest.approx(blind, abs=0.04)
     assert scores["class_purity"] in (1 / 3, 0.5, 2 / 3, 5 / 6, 1)  # two features
     assert scores == numbers | {"batch_norm": "recomputed", "seed": 2, "images_seen": 0}
-    with Image.open(conditional[-1] / "pictures/walk.webp") as walk, \
-            Image.open(conditional[-1] / "pictures/film.webp") as film:
-        assert walk.n_frames <= 9 and film.n_frames == 3  # equal frames are one, longer
+    with Image.open(conditional / "pictures/walk.webp") as walk:
+        assert walk.n_frames <= 9  # equal frames are one, longer
         assert walk.size[0] == 2 * (5 * 29 - 1)  # five classes walk
     assert sum(map(len, first.values())) < 3e6
 
-    internals.internals("test4", *conditional)
-    assert contents(conditional[-1]) == first
+    internals.internals("test4")
+    assert contents(conditional) == first
 
 
-def test_images_in_colour_without_classes_go_without_arithmetic_and_strokes(colour: list[Path]) -> None:
-    internals.internals("test4", *colour)
-    parts = parts_of(colour[-1])
-    assert [name for name in NAMES if "absent" in parts[name]] == ["arithmetic", "forgetting"]
+def test_images_in_colour_without_classes_go_without_arithmetic_and_strokes(colour: Path) -> None:
+    internals.internals("test4")
+    parts = parts_of(colour)
+    assert [name for name in NAMES if "absent" in parts[name]] == ["arithmetic", "ablation"]
     assert "internals.arithmetic" in parts["arithmetic"]["absent"]
-    assert "internals.boxes" in parts["forgetting"]["absent"]
-    assert "path_length_turns_4" in parts["walk"]["numbers"]
-    assert "how images were turned" in parts["neighbours"]["pictures"][0]["caption"]
+    assert "internals.boxes" in parts["ablation"]["absent"]
+    assert "path_length_rotation_4" in parts["walk"]["numbers"]
+    assert "rotations" in parts["neighbours"]["pictures"][0]["caption"]
 
 
-def test_seeds_and_boxes_that_somebody_chose_serve_images_in_colour(colour: list[Path], params: Params) -> None:
+def test_seeds_and_boxes_that_somebody_chose_serve_images_in_colour(colour: Path, params: Params) -> None:
     boxes = [[sample, 8, 8, 24, 24] for sample in range(10)]
-    params({"internals.arithmetic": {"a": [1, 2], "b": [3, 4], "c": [5]}, "internals.object": "boxes",
+    params(NOISE | {
+            "internals.arithmetic": {"a": [1, 2], "b": [3, 4], "c": [5]}, "internals.object": "boxes",
             "internals.boxes": boxes, "internals.layer": 3})
-    internals.internals("test4", *colour)
-    parts = parts_of(colour[-1])
+    internals.internals("test4")
+    parts = parts_of(colour)
     assert parts["arithmetic"]["numbers"] == {} and "by eye" in parts["arithmetic"]["unmeasured"]
-    assert [picture["file"] for picture in parts["forgetting"]["pictures"]] == ["forgetting.png", "boxes.png"]
-    assert "by eye" in parts["forgetting"]["unmeasured"] and "object_share" not in parts["forgetting"]["numbers"]
-    distances = [value for key, value in parts["forgetting"]["numbers"].items() if key.startswith("fid_turns_140_with")]
+    assert [picture["file"] for picture in parts["ablation"]["pictures"]] == ["ablation.png", "boxes.png"]
+    assert "by eye" in parts["ablation"]["unmeasured"] and "object_share" not in parts["ablation"]["numbers"]
+    numbers = parts["ablation"]["numbers"]
+    distances = [value for key, value in numbers.items() if key.startswith("fid_rotation_140_with")]
     assert len(distances) == 3 and min(distances) > 0
 
-    params({"internals.arithmetic": {"a": [1], "b": [2]}, "internals.object": "boxes"})
-    internals.internals("test4", *colour)
-    parts = parts_of(colour[-1])
-    assert "lists no c" in parts["arithmetic"]["absent"] and "boxes lists none" in parts["forgetting"]["absent"]
+    params(NOISE | {"internals.arithmetic": {"a": [1], "b": [2]}, "internals.object": "boxes"})
+    internals.internals("test4")
+    parts = parts_of(colour)
+    assert "lists no c" in parts["arithmetic"]["absent"] and "boxes lists none" in parts["ablation"]["absent"]
 
 
-def test_what_cannot_be_made_is_absent_with_its_reason(conditional: list[Path], params: Params) -> None:
+def test_what_cannot_be_made_is_absent_with_its_reason(conditional: Path, params: Params) -> None:
     params({"internals.confidence": 0.999999, "internals.features": 10**4, "internals.layer": 9,
             "internals.neighbours": 10**4})
-    (conditional[3] / "fid.csv").unlink()
-    internals.internals("test4", *conditional)
-    parts = parts_of(conditional[-1])
+    internals.internals("test4")
+    parts = parts_of(conditional)
     reasons = {name: part["absent"] for name, part in parts.items() if "absent" in part}
     assert set(reasons) == set(NAMES) - {"walk"} and not any("\n" in reason for reason in reasons.values())
     assert "confidence of at least 0.999999" in reasons["arithmetic"]
     assert "10000 features: expected 1 to" in reasons["guided"]
-    assert "convolution 9 from the image" in reasons["forgetting"]
-    assert "10000 nearest training images" in reasons["neighbours"] and "no fid.csv" in reasons["film"]
+    assert "convolution 9 from the image" in reasons["ablation"]
+    assert "10000 nearest neighbours" in reasons["neighbours"]
 
 
-def test_other_data_and_damaged_models_are_errors_and_the_old_report_stays(conditional: list[Path]) -> None:
-    conditional[-1].mkdir()
-    (conditional[-1] / "metrics.json").write_text("old")
-    path = conditional[2] / "model.json"
+def test_other_data_and_damaged_models_are_errors_and_the_old_report_stays(conditional: Path) -> None:
+    conditional.mkdir(parents=True)
+    (conditional / "scores.json").write_text("old")
+    path = folders.model("test4", 0) / "model.json"
     facts = json.loads(path.read_text())
     path.write_text(json.dumps(facts | {"data": "0" * 64}))
-    with pytest.raises(InputError, match="trained on other data"):
-        internals.internals("test4", *conditional)
+    with pytest.raises(InputError, match="trained on data 0000"):
+        internals.internals("test4")
     path.write_text(json.dumps(facts))
-    weights = conditional[2] / "discriminator.safetensors"
+    weights = path.with_name("discriminator.safetensors")
     weights.write_bytes(weights.read_bytes()[:-1])
     with pytest.raises(InputError, match="damaged"):
-        internals.internals("test4", *conditional)
-    assert (conditional[-1] / "metrics.json").read_text() == "old"
+        internals.internals("test4")
+    assert (conditional / "scores.json").read_text() == "old"
 
 
 class Bars(nn.Module):
@@ -205,29 +206,29 @@ class Widths:
 
 
 @pytest.fixture
-def planted(params: Params, dataset: images.Dataset) -> Subject:
-    params({"internals.candidates": 400, "internals.exemplars": 3, "internals.trials": 40})
-    asked: Internals = internals.params.study("test4")[0].internals
-    network = Network((1, 28, 28), 3, "normal", (Tanh(),), (), "normal", SGD(), "in turns")
+def planted(dataset: images.Dataset) -> Subject:
+    """Bars of two classes that lean, as a trained generator and its classifier."""
+    asked = Internals(runs=["test4"], candidates=400, exemplars=3, trials=40)
+    network = Network((1, 28, 28), 3, "normal", (Tanh(),), (), "normal", SGD(), "alternating")
     trained: Any = SimpleNamespace(G=Bars(), network=network)
-    judge: Any = Widths()
+    reference: Any = Widths()
     two = replace(dataset, meta=dataset.meta | {"classes": ["thin", "wide"]})
-    return Subject(trained, two, judge, Path("none"), asked, FP32)
+    return Subject(trained, two, reference, asked, FP32, Path("none"))
 
 
 def test_purity_is_the_mean_share_of_each_rows_commonest_label() -> None:
-    assert responses.purity(np.array([[7, 7, 7, 7], [0, 1, 2, 3], [5, 5, 4, 4]])) == pytest.approx((1 + 0.25 + 0.5) / 3)
+    assert guided.purity(np.array([[7, 7, 7, 7], [0, 1, 2, 3], [5, 5, 4, 4]])) == pytest.approx((1 + 0.25 + 0.5) / 3)
 
 
 def test_arithmetic_finds_what_was_planted(planted: Subject) -> None:
     """z0 is the slant and z1 the class, linearly: right X - left X + left Y is right Y; without A it never is."""
-    described, pictures = entry(sums.PART, planted)
+    described, pictures = entry(arithmetic.PART, planted)
     numbers = described["numbers"]
     assert numbers["arithmetic_share_3"] > 0.9 and numbers["arithmetic_chance_3"] == 0
     assert numbers["arithmetic_share_1"] <= numbers["arithmetic_share_3"]
     assert numbers["slant_turned_left"] < -0.5 < abs(numbers["slant"]) < 0.5 < numbers["slant_turned_right"]
     assert [picture.file for picture in pictures] == ["arithmetic.png", "turn.png"]
-    found = sums.candidates(planted)
+    found = arithmetic.candidates(planted)
     assert (found.labels == (found.z[:, 1] > 0).numpy())[found.sure].all()
     lean = found.leaning(1, False, 3)
     assert (lean[:, 0] < -1).all() and (lean[:, 1] > 0).all() and (lean[:, 0].diff() >= 0).all()
@@ -235,17 +236,17 @@ def test_arithmetic_finds_what_was_planted(planted: Subject) -> None:
 
 def test_two_classes_that_are_to_lean_have_exemplars_that_differ(planted: Subject) -> None:
     """Of ten samples one class has at most five: right and left ones would be the same."""
-    described, pictures = entry(sums.PART, replace(planted, asked=replace(planted.asked, candidates=10)))
+    described, pictures = entry(arithmetic.PART, replace(planted, params=replace(planted.params, candidates=10)))
     assert "among 10, with a confidence of at least 0.9; expected 6" in described["absent"] and not pictures
     blank = np.zeros((2, 1, 28, 28), np.uint8)
     with pytest.raises(ScoreError, match="none of 2 samples has ink"):
-        sums._slant(blank)
+        arithmetic._slant(blank)
 
 
-def test_bars_that_are_told_their_class_have_exemplars_of_that_class_alone(planted: Subject) -> None:
-    """A generator that ignores half of what it is told: what is not of its class is nobody's exemplar."""
+def test_bars_that_are_conditioned_on_a_class_have_exemplars_of_that_class_alone(planted: Subject) -> None:
+    """A generator that ignores its condition: what is of another class is nobody's exemplar."""
     trained: Any = SimpleNamespace(G=Bars(), network=replace(planted.trained.network, classes=2))
-    found = sums.candidates(replace(planted, trained=trained))
+    found = arithmetic.candidates(replace(planted, trained=trained))
     wrong = found.labels != np.arange(len(found.labels)) % 2
     assert 0.3 < wrong.mean() < 0.7 and not found.sure[wrong].any()
 
@@ -260,8 +261,8 @@ def test_a_seven_has_a_stroke_and_a_nought_a_loop_at_any_size(planted: Subject, 
     drawn = drawn.repeat(times, 2).repeat(times, 3)
     found = {}
     for name in ("strokes", "loops"):
-        asked, data = replace(planted.asked, object=name), replace(planted.dataset, train_images=drawn)
-        find, rest, boxes = oblivion._seekers(replace(planted, asked=asked, dataset=data))
+        asked, data = replace(planted.params, object=name), replace(planted.dataset, train_images=drawn)
+        find, rest, boxes = ablation._seekers(replace(planted, params=asked, dataset=data))
         masks, found[name] = find(drawn), find(drawn).any((1, 2)).tolist()
         assert (rest(drawn) == (drawn[:, 0] > 0)).all() and not boxes
         assert masks[0, 5 * times, 10 * times] == (name == "strokes")
@@ -292,16 +293,21 @@ def test_pictures_have_a_palette_only_where_they_would_be_large() -> None:
         assert content == sheets.png(Image.fromarray(noise[:side, :side]))
 
 
-def test_a_film_has_whole_images_and_evenly_chosen_moments(tmp_path: Path, planted: Subject) -> None:
+def test_a_film_has_whole_images_and_evenly_chosen_moments(tmp_path: Path) -> None:
     history(tmp_path, 1, 28)
-    seen, distances, name, grids = story._history(tmp_path, (28, 28))
+    seen, distances, name, grids = film._history(tmp_path, (28, 28))
     assert (seen, distances, name) == ([100, 200, 300], [9, 7, 8], "fid_classifier_150")
     assert [grid.shape for grid in grids] == [(86, 86)] * 3 and [grid[0, 0] for grid in grids] == [50, 100, 150]
-    assert story._cropped(np.zeros((519, 519)), (64, 64)).shape == (259, 259)
-    assert story._cropped(np.zeros((519, 519)), (300, 300)).shape == (300, 300)
+    assert film._cropped(np.zeros((519, 519)), (64, 64)).shape == (259, 259)
+    assert film._cropped(np.zeros((519, 519)), (300, 300)).shape == (300, 300)
+    with Image.open(io.BytesIO(film.training_film(tmp_path, (28, 28), True, 80, 12))) as made:
+        assert made.format == "WEBP" and made.n_frames == 3
     (tmp_path / "samples/000000200.png").unlink()
-    described, pictures = entry(story.PART, replace(planted, history=tmp_path))
-    assert "2 grids of samples, and fid.csv has 3 rows" in described["absent"] and not pictures
+    with pytest.raises(InputError, match="2 grids of samples, and fid.csv has 3 rows"):
+        film.training_film(tmp_path, (28, 28), True, 80, 12)
+    (tmp_path / "fid.csv").unlink()
+    with pytest.raises(InputError, match="no fid.csv"):
+        film.training_film(tmp_path, (28, 28), True, 80, 12)
 
 
 def test_only_errors_that_a_user_can_mend_make_a_part_absent(planted: Subject) -> None:
@@ -309,4 +315,4 @@ def test_only_errors_that_a_user_can_mend_make_a_part_absent(planted: Subject) -
         raise KeyError("a bug")
 
     with pytest.raises(KeyError):
-        entry(Part("x", "x", "6", broken), planted)
+        entry(Investigation("x", "x", "6", broken), planted)

@@ -20,43 +20,28 @@ import torch
 from optuna.study import Study
 from optuna.trial import Trial, TrialState
 
-from pipeline import params as parameters
-from pipeline import search, tracking, trials
+from pipeline import search
 from pipeline.data import images
 from pipeline.errors import DivergedError, InputError
 from pipeline.gan import devices
-from pipeline.laboratory import Laboratory, prepare
-from pipeline.scores import reference as references
-from pipeline.tuning import analysis, storages, studies
-from tests.conftest import FP32, ROOT, Params, stage
+from pipeline.params import reading
+from pipeline.scores import reference_model
+from pipeline.tracking import tracker as tracking
+from pipeline.tuning import analysis, storages, studies, trials
+from pipeline.tuning.notes import Notes
+from pipeline.tuning.setup import Setup, prepare
+from tests.conftest import FP32, Params, stage
 
 TINY = {"search.space.batch": [32, 64, 100, 256], "search.images": 400, "search.fid_every": 100,
         "search.validation": 300, "search.probe_images": 300, "search.n_trials": 6, "search.n_startup_trials": 5,
         "search.candidates": 1, "search.seeds": 1, "train.checkpoint_seconds": 0}
-WORDS = ("data/digits", "models/reference", "reports/search")
-
-
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with digits and their classifier, made by the stages themselves."""
-    folder = tmp_path_factory.mktemp("reference")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        from tests.conftest import SMALL, change_params
-        change_params(ROOT / "params.yaml", folder / "params.yaml", SMALL)
-        assert stage("fetch", "digits", "data/digits").returncode == 0
-        assert stage("reference", "digits", "data/digits", "models/reference", "reports/reference").returncode == 0
-    return folder
 
 
 @pytest.fixture
-def project(params: Params, reference: Path, tmp_path: Path) -> Callable[..., Path]:
-    """Makes a project in tmp_path that a search can begin in, with the changes to params.yaml that one names."""
-    for part in ("data", "models"):
-        (tmp_path / part).symlink_to(reference / part)
-
+def project(study: Params, tmp_path: Path) -> Callable[..., Path]:
+    """Makes tmp_path a study that a search can begin in, with the changes to params.yaml that one names."""
     def change(changes: dict[str, Any] | None = None) -> Path:
-        params(TINY | (changes or {}))
+        study(TINY | (changes or {}))
         return tmp_path
 
     change()
@@ -66,7 +51,7 @@ def project(params: Params, reference: Path, tmp_path: Path) -> Callable[..., Pa
 def worker(folder: Path) -> "subprocess.Popen[str]":
     """Starts the stage as DVC and `dcgan search` do."""
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([sys.executable, "-m", "pipeline.search", *WORDS], cwd=folder, env=environment, text=True,
+    return subprocess.Popen([sys.executable, "-m", "pipeline.search"], cwd=folder, env=environment, text=True,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
@@ -111,7 +96,7 @@ def kill_in_the_middle(process: "subprocess.Popen[str]", folder: Path, after: in
 @pytest.mark.parametrize(("network", "violate"), [("paper-mnist", []), ("guidelines-28", ["sigmoid", "pooling"])])
 def test_any_network_is_searched_like_the_slides(
         project: Callable[..., Path], network: str, violate: list[str]) -> None:
-    """A conditional one, which is told the labels, and one with batch norm in D and images in 0..1."""
+    """A conditional one, which is conditioned on labels, and one with batch norm in D and images in 0..1."""
     folder = project({"train.network": network, "train.width": 0.125, "train.violate": violate,
                       "search.first": ["test4"], "search.n_trials": 2})
     finish(worker(folder))
@@ -121,14 +106,14 @@ def test_any_network_is_searched_like_the_slides(
 
 @pytest.mark.slow
 def test_one_worker_always_finds_the_same_also_when_it_is_killed(
-        project: Callable[..., Path], tmp_path: Path, reference: Path) -> None:
+        project: Callable[..., Path], tmp_path: Path) -> None:
     """Twice from nothing, once with kill -9 in the middle of a trial: the declared files have the same bytes."""
     folder = project()
     finish(worker(folder))
     undisturbed = files_of(folder)
     table = pd.read_csv(folder / "reports/search/trials.csv", keep_default_na=False)
     assert table["first"].tolist()[:4] == ["test1", "test2", "test3", "test4"] and len(table) == 6
-    assert set(undisturbed) >= {"best.yaml", "trials.csv", "seeds.csv", "metrics.json", "report.md", "history.png",
+    assert set(undisturbed) >= {"best.yaml", "trials.csv", "seeds.csv", "scores.json", "report.md", "history.png",
                                 "importances.png", "parallel.png", "slices.png", "contour.png"}
 
     (tmp_path / "optuna.log").unlink()
@@ -173,26 +158,26 @@ def test_two_workers_share_a_study_and_the_survivor_ends_it(project: Callable[..
 
 
 @pytest.fixture
-def laboratory(project: Callable[..., Path]) -> Callable[..., Laboratory]:
-    """A laboratory in which no trial trains: `scores` says what a run's trial ends in."""
-    def make(changes: dict[str, Any] | None = None) -> Laboratory:
+def setup(project: Callable[..., Path]) -> Callable[..., Setup]:
+    """Makes what trials share, from params.yaml with changes."""
+    def make(changes: dict[str, Any] | None = None) -> Setup:
         folder = project(changes)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        section = parameters.load()
+        params = reading.load()
         dataset = images.load(folder / "data/digits")
-        real = references.load(folder / "models/reference", dataset.digest)
-        device = devices.choose(section.hardware)
-        return prepare(section, dataset, real, device, storages.open_storage(None, folder))
+        reference = reference_model.load(folder / "models/reference", dataset.digest)
+        return prepare(params.search, params.train, params.evaluate, dataset, reference,
+                       devices.choose(params.hardware), storages.open_storage(None, folder))
 
     return make
 
 
-def study_of(lab: Laboratory) -> Study:
-    return studies.open_study(lab.storage, "s", {}, search.directions(lab.section), search.pruner(lab.section))
+def study_of(lab: Setup) -> Study:
+    return studies.open_study(lab.storage, "s", {}, search.directions(lab.search), search.pruner(lab.search))
 
 
-def test_no_trial_sees_validation_images_and_none_sees_test_images(laboratory: Callable[..., Laboratory]) -> None:
-    lab = laboratory()
+def test_no_trial_sees_validation_images_and_none_sees_test_images(setup: Callable[..., Setup]) -> None:
+    lab = setup()
     dataset = images.load(Path("data/digits"))
     assert len(lab.train_images) == 1437 - 300 and len(lab.validation_images) == 300
     kept, held_out = ([image.tobytes() for image in part] for part in (lab.train_images, lab.validation_images))
@@ -200,20 +185,20 @@ def test_no_trial_sees_validation_images_and_none_sees_test_images(laboratory: C
     assert sorted(kept + held_out) == everything
     tests = {image.tobytes() for image in dataset.test_images}
     assert tests.isdisjoint(held_out) and tests.isdisjoint(kept)
-    assert lab.real.moments.count == 300
-    again = laboratory()
+    assert lab.reference.moments.count == 300
+    again = setup()
     assert (again.validation_images == lab.validation_images).all()
-    other = laboratory({"search.seed": 1})
+    other = setup({"search.seed": 1})
     assert not (other.validation_images == lab.validation_images).all()
 
 
 def test_failures_are_results_with_a_reason_and_do_not_end_the_study(
-        laboratory: Callable[..., Laboratory], monkeypatch: pytest.MonkeyPatch,
+        setup: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str]) -> None:
-    lab = laboratory()
+    lab = setup()
     study = study_of(lab)
 
-    def fit(lab: Laboratory, trial: Trial, *_: Any) -> TrialState:
+    def fit(lab: Setup, trial: Trial, *_: Any) -> TrialState:
         if trial.number == 1:
             raise DivergedError("the losses left the finite numbers: lower lr")
         if trial.number == 2:
@@ -222,7 +207,7 @@ def test_failures_are_results_with_a_reason_and_do_not_end_the_study(
         return TrialState.COMPLETE
 
     monkeypatch.setattr(trials, "fit", fit)
-    search.work(lab, study, search.first_runs(lab.section), 6)
+    search.work(lab, study, search.first_runs(reading.load()), 6)
     states = [trial.state.name for trial in study.trials]
     assert states == ["COMPLETE", "FAIL", "FAIL", "COMPLETE", "COMPLETE", "COMPLETE"]
     reasons = [trial.user_attrs.get("reason") for trial in study.trials]
@@ -231,16 +216,16 @@ def test_failures_are_results_with_a_reason_and_do_not_end_the_study(
     assert study.trials[1].value is None and not study.trials[1].intermediate_values
     errors = capsys.readouterr().err
     assert "Traceback" in errors and errors.count("Traceback") == 1  # of the mistake, not of the divergence
-    table = analysis.table(studies.finished(study), lab.section.search.space, lab.score)
+    table = analysis.table(studies.finished(study), lab.search.space, lab.train.run, lab.score)
     assert len(table) == 6 and math.isnan(table[lab.score].iloc[1])
 
 
 def test_a_real_divergence_fails_its_trial(
-        laboratory: Callable[..., Laboratory], monkeypatch: pytest.MonkeyPatch) -> None:
-    lab = laboratory()
+        setup: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = setup()
     study = study_of(lab)
     monkeypatch.setattr("pipeline.gan.training.to_float", lambda pixels, low: pixels.float() * math.inf)
-    search.work(lab, study, search.first_runs(lab.section), 1)
+    search.work(lab, study, search.first_runs(reading.load()), 1)
     trial, = study.trials
     assert trial.state == TrialState.FAIL and trial.user_attrs["reason"].startswith("DivergedError: ")
     assert "left the finite numbers" in trial.user_attrs["reason"]
@@ -257,17 +242,17 @@ def test_when_all_fail_there_is_one_line_and_nothing_is_overwritten(
 
     monkeypatch.setattr(trials, "fit", fit)
     with pytest.raises(InputError, match="none of 4 trials was completed; the first failed with: Div.*lower lr"):
-        search.search(*map(Path, WORDS))
+        search.search()
     assert (folder / "reports/search/best.yaml").read_text() == "kept"
 
 
 def test_a_score_on_the_way_to_a_failure_is_no_score(
-        laboratory: Callable[..., Laboratory], monkeypatch: pytest.MonkeyPatch) -> None:
+        setup: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither in the search nor where a candidate fails with another seed."""
-    lab = laboratory({"search.n_trials": 4, "search.candidates": 2, "search.seeds": 2})
+    lab = setup({"search.n_trials": 4, "search.candidates": 2, "search.seeds": 2})
     study = study_of(lab)
 
-    def fit(lab: Laboratory, trial: Trial, *_: Any) -> TrialState:
+    def fit(lab: Setup, trial: Trial, *_: Any) -> TrialState:
         trial.set_user_attr(lab.score, 1.0)
         trial.set_user_attr("probe_accuracy_validation", 0.5)
         trial.set_user_attr("images_seen", 100)
@@ -276,8 +261,8 @@ def test_a_score_on_the_way_to_a_failure_is_no_score(
         return TrialState.COMPLETE
 
     monkeypatch.setattr(trials, "fit", fit)
-    search.work(lab, study, search.first_runs(lab.section), 4)
-    table = analysis.table(studies.finished(study), lab.section.search.space, lab.score)
+    search.work(lab, study, search.first_runs(reading.load()), 4)
+    table = analysis.table(studies.finished(study), lab.search.space, lab.train.run, lab.score)
     assert table[lab.score].isna().tolist() == [True, False, False, False]
     repeats = search.confirm(lab, study, table)
     assert repeats["candidate"].tolist() == [1, 1, 2, 2] and repeats["seed"].tolist() == [1, 2] * 2
@@ -286,8 +271,8 @@ def test_a_score_on_the_way_to_a_failure_is_no_score(
 
 
 def test_an_interrupted_trial_is_not_a_failure_and_goes_on(
-        laboratory: Callable[..., Laboratory], monkeypatch: pytest.MonkeyPatch) -> None:
-    lab = laboratory()
+        setup: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = setup()
     study = study_of(lab)
 
     def fit(*_: Any) -> TrialState:
@@ -295,23 +280,23 @@ def test_an_interrupted_trial_is_not_a_failure_and_goes_on(
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(trials, "fit", fit)
-        search.work(lab, study, search.first_runs(lab.section), 4)
+        search.work(lab, study, search.first_runs(reading.load()), 4)
     assert studies.finished(study) == []
 
-    def good(lab: Laboratory, trial: Trial, *_: Any) -> TrialState:
+    def good(lab: Setup, trial: Trial, *_: Any) -> TrialState:
         trial.set_user_attr(lab.score, 1.0)
         return TrialState.COMPLETE
 
     monkeypatch.setattr(trials, "fit", good)
-    search.work(lab, study, search.first_runs(lab.section), 4)
+    search.work(lab, study, search.first_runs(reading.load()), 4)
     assert [trial.user_attrs["first"] for trial in studies.finished(study)] == ["test1", "test2", "test3", "test4"]
 
 
 @pytest.mark.parametrize("batch", [32, 100, 256])
 def test_all_trials_have_the_same_budget_and_are_measured_at_the_same_places(
-        laboratory: Callable[..., Laboratory], batch: int) -> None:
-    lab = laboratory({"search.space.batch": [batch], "search.images": 600, "search.fid_every": 200,
-                      "search.first": [], "search.n_trials": 1})
+        setup: Callable[..., Setup], batch: int) -> None:
+    lab = setup({"search.space.batch": [batch], "search.images": 600, "search.fid_every": 200,
+                 "search.first": [], "search.n_trials": 1})
     study = study_of(lab)
     search.work(lab, study, [], 1)
     trial, = study.trials
@@ -323,18 +308,18 @@ def test_all_trials_have_the_same_budget_and_are_measured_at_the_same_places(
 
 
 def test_a_hopeless_trial_ends_in_the_second_half_of_its_budget(
-        laboratory: Callable[..., Laboratory], monkeypatch: pytest.MonkeyPatch) -> None:
-    lab = laboratory({"search.images": 400, "search.fid_every": 100})
+        setup: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = setup({"search.images": 400, "search.fid_every": 100})
     study = study_of(lab)
 
-    def points(lab: Laboratory, state: Any, run: Any, *_: Any) -> Any:
+    def points(lab: Setup, state: Any, run: Any, *_: Any) -> Any:
         for place in (100, 200, 300, 400):
             yield trials.Point(place, place, 5.0 if run.leak == 0.123 else 1.0 / place)
 
     monkeypatch.setattr(trials, "points", points)
     monkeypatch.setattr(trials, "probe_accuracy", lambda *_: 0.9)
-    search.work(lab, study, search.first_runs(lab.section), 4)
-    search.work(lab, study, [({"batch": 100, "lr": 2e-4, "beta1": 0.5, "leak": 0.123}, {"first": "new"})], 5)
+    search.work(lab, study, search.first_runs(reading.load()), 4)
+    search.work(lab, study, [({"batch": 100, "lr": 2e-4, "beta1": 0.5, "leak": 0.123}, Notes(first="new"))], 5)
     assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 4 + ["PRUNED"]
     assert sorted(study.trials[4].intermediate_values) == [100, 200]
     told = study.trials[4].user_attrs
@@ -345,13 +330,13 @@ def test_two_objectives_have_a_front_and_end_no_trial_early(
         project: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     folder = project({"search.objectives": ["fid", "probe"], "search.n_trials": 5})
 
-    def points(lab: Laboratory, state: Any, run: Any, *_: Any) -> Any:
+    def points(lab: Setup, state: Any, run: Any, *_: Any) -> Any:
         for place in (200, 400):
             yield trials.Point(place, place, 100 * run.lr * run.batch + run.leak)
 
     monkeypatch.setattr(trials, "points", points)
     monkeypatch.setattr(trials, "probe_accuracy", lambda *_: 0.9)
-    search.search(*map(Path, WORDS))
+    search.search()
     study = all_studies(folder)["main"]
     assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 5 and len(study.directions) == 2
     page = (folder / "reports/search/report.md").read_text()
@@ -359,33 +344,33 @@ def test_two_objectives_have_a_front_and_end_no_trial_early(
 
 
 def test_a_run_outside_the_space_is_named_and_not_tried(
-        laboratory: Callable[..., Laboratory], capsys: pytest.CaptureFixture[str]) -> None:
-    lab = laboratory({"search.space.beta1": {"low": 0.0, "high": 0.6, "log": False}})
-    assert [attributes["first"] for _, attributes in search.first_runs(lab.section)] == ["test3", "test4"]
-    assert capsys.readouterr().err == "".join(
-        f"search: {name} lies outside search.space and is not tried\n" for name in ("test1", "test2"))
+        setup: Callable[..., Setup], capsys: pytest.CaptureFixture[str]) -> None:
+    setup({"search.space.beta1": {"low": 0.0, "high": 0.6, "log": False}})
+    assert [notes.first for _, notes in search.first_runs(reading.load())] == ["test3", "test4"]
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2 and all(f"search: {name} " in line for name, line in zip(("test1", "test2"), lines))
 
 
 @pytest.mark.parametrize("change", [
     {"search.space.leak": 0.2}, {"search.images": 500}, {"runs.test4.lr": 3e-4}, {"search.validation": 200},
-    {"train.fid_images": 300}, {"sampling.batch_norm": "running"}, {"search.objectives": ["fid", "probe"]}])
+    {"train.fid_images": 300}, {"train.batch_norm": "running"}, {"search.objectives": ["fid", "probe"]}])
 def test_other_conditions_are_another_study(project: Callable[..., Path], change: dict[str, Any]) -> None:
     folder = project()
     dataset = images.load(folder / "data/digits")
-    real = references.load(folder / "models/reference", dataset.digest)
-    before = search.conditions_of(parameters.load(), dataset, real, FP32)
+    reference = reference_model.load(folder / "models/reference", dataset.digest)
+    before = search.conditions_of(reading.load(), dataset, reference, FP32)
     project({"search.n_trials": 99, "search.storage": "postgresql+psycopg://u:s3cret@host/db",
-             "train.report_images": 100})
-    assert search.conditions_of(parameters.load(), dataset, real, FP32) == before
+             "train.checkpoint_seconds": 100.0})
+    assert search.conditions_of(reading.load(), dataset, reference, FP32) == before
     half = replace(FP32, dtype=torch.bfloat16)
-    assert search.conditions_of(parameters.load(), dataset, real, half) != before
+    assert search.conditions_of(reading.load(), dataset, reference, half) != before
     project(change)
-    after = search.conditions_of(parameters.load(), dataset, real, FP32)
+    after = search.conditions_of(reading.load(), dataset, reference, FP32)
     assert after != before and "s3cret" not in json.dumps(after)
 
 
 @pytest.mark.parametrize(("change", "expected"), [
-    ({"search.validation": 1200}, "search.validation = 1200 leaves 237 of 1437 training images; search.probe_images "
+    ({"search.validation": 1200}, "search.validation = 1200: leaves 237 of 1437 training images; search.probe_images "
      "and the largest batch need 300"),
     ({"search.space.batch": [64, 1400]}, "need 1400"),
     ({"search.storage": "postgresql+psycopg://u:s3cret@127.0.0.1:9/db"}, "u:***@127.0.0.1:9/db: does not answer"),
@@ -393,10 +378,10 @@ def test_other_conditions_are_another_study(project: Callable[..., Path], change
 def test_what_cannot_be_searched_is_one_line(
         project: Callable[..., Path], change: dict[str, Any], expected: str) -> None:
     folder = project(change)
-    result = stage("search", *WORDS)
+    result = stage("search")
     assert result.returncode == 1 and result.stdout == "" and result.stderr.count("\n") == 1
     assert expected in result.stderr and "s3cret" not in result.stderr
-    assert not (folder / "reports").exists()
+    assert not (folder / "reports/search").exists()
 
 
 @pytest.mark.slow
@@ -406,7 +391,7 @@ def test_mlflow_and_the_dashboard_have_every_trial_and_lead_to_each_other(
     folder = project({"search.n_trials": 5, "search.candidates": 1})
     monkeypatch.delenv("DCGAN_TRACKING")
     monkeypatch.setattr(tracking, "FLUSH_SECONDS", 0.1)
-    search.search(*map(Path, WORDS))
+    search.search()
     client = mlflow.MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("dcgan search")
     assert experiment is not None

@@ -76,13 +76,13 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """A batch's images, uint8 (n, 3, 32, 32), and labels, uint8 (n,); InputError when it names anything but arrays."""
     try:
         with open(path, "rb") as file:
-            batch = Batch(file, encoding="bytes").load()
+            batch = PickledBatch(file, encoding="bytes").load()
     except pickle.UnpicklingError as error:
         raise InputError(f"{path}: not a batch of CIFAR-10 ({error}); it was not read") from None
     return batch[b"data"].reshape(-1, 3, 32, 32), np.array(batch[b"labels"], np.uint8)
 
 
-class Batch(pickle.Unpickler):
+class PickledBatch(pickle.Unpickler):
     """Reads the pickles of Python 2 that CIFAR-10 is made of, and refuses every object that they do not contain."""
 
     def find_class(self, module: str, name: str) -> Any:

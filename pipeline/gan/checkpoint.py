@@ -1,7 +1,7 @@
 """Training states that can be resumed exactly, and trained models as files that hold no code."""
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from pipeline.gan import literature
 from pipeline.gan.build import Stack, build
 from pipeline.gan.networks import Network
 from pipeline.gan.updates import State
+from pipeline.params.sections import Sampling
 
 
 def save_state(path: Path, state: State, notes: Any) -> None:
@@ -51,8 +52,14 @@ class Model:
     facts: dict[str, Any]
 
     @property
+    def sampling(self) -> Sampling:
+        """The batch-norm statistics that its training was scored with."""
+        train = self.facts.get("train", {})
+        return Sampling(**{key.name: train[key.name] for key in fields(Sampling) if key.name in train})
+
+    @property
     def digest(self) -> str:
-        """SHA-256 of the generator's file, by which the run that made it is found again."""
+        """SHA-256 of the generator's file, by which MLflow's run of its training is found."""
         return self.facts["sha256"]["generator.safetensors"]
 
 
@@ -79,8 +86,11 @@ def _described(folder: Path, facts: dict[str, Any]) -> tuple[Network, tuple[Stac
         raise InputError(f"{folder / 'model.json'}: {error}") from None
 
 
-def load_model(folder: Path) -> Model:
-    """The model in `folder`; InputError when a file is missing, damaged or of another network."""
+def load_model(folder: Path, data: str = "") -> Model:
+    """The model in `folder`; InputError when a file is missing, damaged or of another network.
+
+    Or when it was trained on other data than those with the digest `data`, if that is given.
+    """
     try:
         facts = json.loads((folder / "model.json").read_text())
         network, (G, D) = _described(folder, facts)
@@ -94,4 +104,7 @@ def load_model(folder: Path) -> Model:
         raise InputError(f"{error.filename}: not found; run `dvc repro` to train it") from None
     except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{folder}: not a model of this project ({str(error).splitlines()[0]})") from None
+    if data and facts["data"] != data:
+        raise InputError(f"{folder}: trained on data {facts['data'][:12]}…, expected {data[:12]}…, those of the study; "
+                         "run `dvc repro`")
     return Model(G.eval(), D.eval(), network, facts)

@@ -1,4 +1,4 @@
-"""Where networks run and in which precision, and what the process has to be told for it."""
+"""Where networks run and in which precision, and how the process is set up for it."""
 import ctypes
 import hashlib
 import json
@@ -12,10 +12,11 @@ from pathlib import Path
 import torch
 from filelock import FileLock
 
-from pipeline import files
+from pipeline import files, folders
 from pipeline.errors import InputError
-from pipeline.gan import fast, parallel
-from pipeline.sections import Hardware
+from pipeline.gan import parallel
+from pipeline.gan.fast import switch
+from pipeline.params.sections import Hardware
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Device:
     def arithmetic(self) -> Iterator[None]:
         """Forward passes inside this context run in `dtype`, the `fast` way or the plain one."""
         low = self.dtype != torch.float32
-        with torch.autocast(self.device.type, self.dtype, enabled=low), fast.switched(self.fast):
+        with torch.autocast(self.device.type, self.dtype, enabled=low), switch.switched(self.fast):
             yield
 
     @property
@@ -46,7 +47,7 @@ class Device:
 
 
 def choose(hardware: Hardware) -> Device:
-    """The device and precision asked for; InputError when this machine has not got them."""
+    """The device and precision of section hardware; InputError when this machine does not have them."""
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     name = hardware.device
     if name == "auto":
@@ -78,11 +79,11 @@ def has_bf16(kind: str) -> bool:
 def bf16_is_faster() -> bool:
     """Whether matrix products on this CPU are faster in bfloat16 than in float32, by at least a third.
 
-    Measured once for each kind of CPU and version of PyTorch; the answer is kept in `.work/precision`, because a
-    measurement must not decide anew about the bits of a result.
+    Measured once for each kind of CPU and version of PyTorch, and kept in the repository's scratch folder, because a
+    second measurement might decide otherwise about the bits of a result.
     """
     kind = json.dumps([torch.__version__, torch.cpu.get_capabilities()], sort_keys=True, default=str)
-    known = Path(".work/precision") / f"{hashlib.sha256(kind.encode()).hexdigest()[:16]}.json"
+    known = folders.work("precision", f"{hashlib.sha256(kind.encode()).hexdigest()[:16]}.json")
     if not known.exists():
         known.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(known.with_suffix(".lock")):  # of processes that start together one measures

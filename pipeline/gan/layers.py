@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pipeline.gan import fast, fourier, narrow, parallel, winograd
+from pipeline.gan import parallel
+from pipeline.gan.fast import fourier, sub_pixel, switch, winograd
 
 
 def quicker_way(x: Tensor, larger: torch.Size, weight: Tensor, stride: int, padding: int) -> ModuleType | None:
@@ -19,9 +20,9 @@ def quicker_way(x: Tensor, larger: torch.Size, weight: Tensor, stride: int, padd
 
     None has been measured, or is taken, elsewhere than on the CPU, and all of them want a map of whole strides.
     """
-    if fast.enabled() and weight.device.type == "cpu" and not any(pixels % stride for pixels in larger):
-        for way in (narrow, winograd, fourier):
-            if way.pays(larger, weight, stride, padding, fast.precision(x)):
+    if switch.enabled() and weight.device.type == "cpu" and not any(pixels % stride for pixels in larger):
+        for way in (sub_pixel, winograd, fourier):
+            if way.pays(larger, weight, stride, padding, switch.precision(x)):
                 return way
     return None
 
@@ -84,7 +85,7 @@ class MapToPixel(nn.Conv2d):
     """Convolution by a kernel as large as the map: (n, c, k, k) -> (n, out, 1, 1)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        if not fast.enabled():
+        if not switch.enabled():
             return super().forward(x)
         return F.linear(_rows(x), _rows(self.weight), self.bias)[:, :, None, None]
 
@@ -93,7 +94,7 @@ class PixelToMap(nn.ConvTranspose2d):
     """The transpose of `MapToPixel`: (n, c, 1, 1) -> (n, out, k, k)."""
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        if not fast.enabled():
+        if not switch.enabled():
             return super().forward(x)
         y = torch.mm(x.flatten(1), _rows(self.weight)).unflatten(1, (*self.kernel_size, -1))
         return biased(y.permute(0, 3, 1, 2), self.bias)
@@ -161,7 +162,7 @@ class Dropout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return x
-        if x.device.type != "cpu" or not fast.enabled():
+        if x.device.type != "cpu" or not switch.enabled():
             everyones = torch.cat([torch.empty_like(x)] * parallel.count())
             keep = parallel.share(everyones.bernoulli_(1 - self.dropped / 65536, generator=self.generator))
             return x * keep.mul_(self.scale)

@@ -14,7 +14,7 @@ from pipeline.gan import guidelines
 from pipeline.gan.networks import (Adam, BatchNorm, Conv, ConvTranspose, Dense, Dropout, Flatten, Labels, LeakyReLU,
                                    Network, ReLU, Reshape, Sigmoid, Tanh, scaled)
 
-# Keras: layers have biases unless told otherwise.
+# Keras: layers have biases by default.
 KERAS_BN = BatchNorm(momentum=0.99, epsilon=1e-3)
 conv_same, up_same = (partial(layer, kernel=5, padding="same") for layer in (Conv, ConvTranspose))
 
@@ -97,7 +97,7 @@ NETWORKS = {
             conv_half(512), PAPER_BN, LeakyReLU(),
             conv_half(1024), PAPER_BN, LeakyReLU(),
             Flatten(), Dense(1, bias=False)),
-        weights="normal", optimiser=Adam(epsilon=1e-8, weight_decay=1e-5), updates="in turns"),
+        weights="normal", optimiser=Adam(epsilon=1e-8, weight_decay=1e-5), updates="alternating"),
 
     # The same, appendix; mnist/train_cond_dcgan.py: conditional, images in 0..1, batch norm without scale and shift.
     "paper-mnist": Network(
@@ -112,7 +112,7 @@ NETWORKS = {
             Labels(), conv_half(128), PLAIN_BN, LeakyReLU(), Flatten(),
             Labels(), Dense(1024, bias=False), PLAIN_BN, LeakyReLU(),
             Labels(), Dense(1, bias=False)),
-        weights="normal", optimiser=Adam(epsilon=1e-8, weight_decay=2.5e-5), updates="in turns"),
+        weights="normal", optimiser=Adam(epsilon=1e-8, weight_decay=2.5e-5), updates="alternating"),
 
     # The same, sec. 5.1; imagenet/load_pretrained.py, which has D, the length and the size of z. The rest is not
     # published: G is D's mirror image here; prior, weight decay, batch size, lr and beta1 are those of the faces.
@@ -134,7 +134,7 @@ NETWORKS = {
             conv3(512, stride=1), PAPER_BN, LeakyReLU(),
             conv3(512, stride=2), PAPER_BN, LeakyReLU(),
             Flatten(), Dense(1, bias=False)),
-        weights="normal", optimiser=Adam(epsilon=1e-8, weight_decay=1e-5), updates="in turns"),
+        weights="normal", optimiser=Adam(epsilon=1e-8, weight_decay=1e-5), updates="alternating"),
 
     # PyTorch's example. Departures: it ends in a sigmoid and takes its loss from there, here the loss takes the logit;
     # it makes as many fakes as there are real images in the last mini-batch, here a whole batch.
@@ -167,7 +167,7 @@ NETWORKS = {
             conv_half(64), LeakyReLU(),
             conv_half(128), PAPER_BN, LeakyReLU(),
             Flatten(), Dense(1, bias=False)),
-        weights="normal", optimiser=Adam(epsilon=1e-8, weight_decay=2.5e-5), updates="in turns"),
+        weights="normal", optimiser=Adam(epsilon=1e-8, weight_decay=2.5e-5), updates="alternating"),
 }
 
 

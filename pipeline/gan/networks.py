@@ -127,9 +127,9 @@ class Network:
     """A pair of networks, and what its source fixes about their training.
 
     `prior` is the distribution of the `z_dim` numbers of z: standard normal, or uniform over -1..1. With `classes`
-    both networks are told the label. `weights` are drawn from Keras' glorot_uniform or from N(0, 0.02), batch norm's
-    scales then from N(1, 0.02). `updates` of a mini-batch: both networks at once from one forward pass; D, then G
-    against the new D with the same z; or only one of them, G and D in turns.
+    both networks are conditioned on the label. `weights` are drawn from Keras' glorot_uniform or from N(0, 0.02), batch
+    norm's scales then from N(1, 0.02). `updates` of a mini-batch: both networks at once from one forward pass; D, then
+    G against the new D with the same z; or only one of them, G and D alternating.
     """
     image: tuple[int, int, int]
     z_dim: int
@@ -138,7 +138,7 @@ class Network:
     discriminator: Layers
     weights: Literal["glorot", "normal"]
     optimiser: Adam | SGD
-    updates: Literal["simultaneous", "D then G", "in turns"]
+    updates: Literal["simultaneous", "D then G", "alternating"]
     classes: int = 0
 
     @property

@@ -19,7 +19,7 @@ from pipeline.data.pixels import to_uint8
 from pipeline.errors import DivergedError
 from pipeline.gan.devices import Device
 from pipeline.gan.networks import Network
-from pipeline.sections import Sampling
+from pipeline.params.sections import Sampling
 
 BATCH = 250  # images at a time at most; recomputed statistics are averages over such batches
 SEED = 2**40  # of the z that statistics are recomputed with: no seed of params.yaml reaches so far
@@ -34,7 +34,7 @@ def prior(network: Network, count: int, generator: torch.Generator) -> Tensor:
 
 
 def labels(network: Network, count: int) -> Tensor | None:
-    """One-hot labels (count, classes), class after class in turns; None for a network that takes none."""
+    """One-hot labels (count, classes), one class after another; None for an unconditional network."""
     if not network.classes:
         return None
     return F.one_hot(torch.arange(count) % network.classes, network.classes).float()
@@ -43,7 +43,7 @@ def labels(network: Network, count: int) -> Tensor | None:
 def sample(G: nn.Module, network: Network, z: Tensor, device: Device) -> np.ndarray:
     """uint8 images (n, c, h, w), one for each row of z (n, z_dim), from G in the mode it is in.
 
-    A conditional G makes one class after the other, in turns. DivergedError when images are not finite.
+    A conditional G generates one class after another. DivergedError when images are not finite.
     """
     images, y = [], labels(network, len(z))
     count = ceil(len(z) / BATCH)

@@ -20,7 +20,7 @@ from pipeline.gan.devices import Device
 from pipeline.gan.layers import Dropout
 from pipeline.gan.networks import Network
 from pipeline.gan.updates import Batch, State
-from pipeline.sections import Run
+from pipeline.params.sections import Run
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def train(state: State, images: np.ndarray, labels: np.ndarray, batch: int, tota
           device: Device, decay: int) -> Iterator[Progress]:
     """Trains `state` on uint8 `images` (n, c, h, w), in a new order every epoch, until it has seen `total` of them.
 
-    Conditional networks are told the `labels` (n,). Over the last `decay` epochs the learning rate falls by equal
+    Conditional networks are conditioned on `labels` (n,). Over the last `decay` epochs the learning rate falls by equal
     steps towards 0. Yields at every multiple of `every` images, or with the batch that passes it, and at the end of
     each epoch. A state that was saved at a yield goes on as if it had never stopped. DivergedError when a loss is not
     finite.

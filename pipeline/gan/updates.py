@@ -3,7 +3,7 @@
 simultaneous   both at once from one forward pass, G's gradient taken through D before its update (TensorFlow's DCGAN
                tutorial, the slides, the article)
 D then G       D first, then G against the new D, with the same z (Udacity; PyTorch's example)
-in turns       one mini-batch updates G, the next D (Newmu/dcgan_code)
+alternating    one mini-batch updates G, the next D (Newmu/dcgan_code)
 
 Every rule returns (loss_D, loss_G) as they were when their batch was seen. Batch norm in D takes its statistics of the
 real images first, then of the fakes.
@@ -20,7 +20,7 @@ from pipeline.gan import losses, networks
 from pipeline.gan.build import Stack
 from pipeline.gan.devices import Device
 from pipeline.gan.networks import Network
-from pipeline.sections import Run
+from pipeline.params.sections import Run
 
 
 @dataclass
@@ -94,7 +94,7 @@ def D_then_G(state: State, batch: Batch, turn: int, device: Device) -> Tensor:
     return torch.stack([loss_D, losses.loss_G(update_G(state, batch, fake, device))])
 
 
-def in_turns(state: State, batch: Batch, turn: int, device: Device) -> Tensor:
+def alternating(state: State, batch: Batch, turn: int, device: Device) -> Tensor:
     """Even turns are G's, odd ones D's; at the real images of G's turns D only looks."""
     if turn % 2:
         with torch.no_grad(), device.arithmetic():
@@ -149,4 +149,4 @@ def update_G(state: State, batch: Batch, fake: Tensor, device: Device) -> Tensor
 
 
 RULES: dict[str, Callable[[State, Batch, int, Device], Tensor]] = {
-    "simultaneous": simultaneous, "D then G": D_then_G, "in turns": in_turns}
+    "simultaneous": simultaneous, "D then G": D_then_G, "alternating": alternating}

@@ -36,7 +36,7 @@ def inputs(images: np.ndarray, labels: np.ndarray | None, network: Network,
            device: Device) -> Iterator[tuple[Tensor, Tensor | None]]:
     """What D is asked, a batch of the uint8 images (n, c, h, w) at a time.
 
-    A conditional D is told the `labels`, integers (n,); without any it is told no class, as by the probe.
+    A conditional D is conditioned on `labels`, integers (n,); without any on no class, as by the probe.
     """
     begin = 0
     for x, y in probe.inputs(images, network, device, BATCH):

@@ -80,8 +80,8 @@ def guided(D: Stack, network: Network, images: np.ndarray, labels: np.ndarray | 
            device: Device) -> Guided:
     """The first `features` features of D's last convolution, each with the `k` images of maximal response.
 
-    Images uint8 (n, c, h, w), labels integers (n,) or None: see `filters.inputs`; told labels, a conditional D's
-    features respond to these first and tell images apart less. D is in eval mode, with the batch-norm statistics that
+    Images uint8 (n, c, h, w), labels integers (n,) or None: see `filters.inputs`; the features of a conditional D
+    that is conditioned on labels respond to these first. D is in eval mode, with the batch-norm statistics that
     it has, and afterwards what it was. InputError when D has fewer features, or there are fewer images.
     """
     number = last(D)
@@ -91,9 +91,9 @@ def guided(D: Stack, network: Network, images: np.ndarray, labels: np.ndarray | 
     place, gradients = maps.layers(D)[number], []
     with averaging(D, None), maps.exactly(device):
         for feature, chosen in enumerate(found.indices[:features]):
-            told = None if labels is None else labels[chosen]
+            y = None if labels is None else labels[chosen]
             parts = [gradient(D, place, x, y, feature).cpu().numpy()
-                     for x, y in filters.inputs(images[chosen], told, network, device)]
+                     for x, y in filters.inputs(images[chosen], y, network, device)]
             gradients.append(np.concatenate(parts))
     return Guided(found.indices[:features], found.responses[:features], np.stack(gradients))
 

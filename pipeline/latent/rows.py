@@ -23,7 +23,7 @@ See = Callable[[Tensor], Tensor]  # rows (n, z_dim + classes) -> features (n, d)
 
 
 class _Alone(nn.Module):
-    """A generator of rows that may be told no label beside them."""
+    """A generator of rows, which may be conditioned on labels beside them."""
 
     def __init__(self, G: nn.Module, network: Network):
         super().__init__()

@@ -71,8 +71,8 @@ def path_length(see: See, starts: Tensor, ends: Tensor, y: Tensor | None, spheri
     between = slerp if spherical else linear
     total = 0.0
     for part in torch.arange(len(starts)).split(BATCH):
-        a, b, told = starts[part], ends[part], None if y is None else y[part]
-        near, far = (see(joined(between(a, b, at), told)).double() for at in (t[part], t[part] + epsilon))
+        a, b, y_part = starts[part], ends[part], None if y is None else y[part]
+        near, far = (see(joined(between(a, b, at), y_part)).double() for at in (t[part], t[part] + epsilon))
         total += float((far - near).square().sum())
     length = total / len(starts) / epsilon ** 2
     if not math.isfinite(length):

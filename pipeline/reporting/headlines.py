@@ -1,18 +1,12 @@
-"""What came out, in one sentence each, and only where a number backs it; Markdown's **bold** marks runs."""
+"""What came out, in one sentence each, and only where a number backs it; **bold** marks runs."""
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline import rounding
-from pipeline.reporting.results import Names, Result, probe_error
+from pipeline.reporting import rounding
+from pipeline.reporting.results import Change, Names, Result, probe_error
 
 
-def percent(value: float) -> str:
-    """A share in percent, with a decimal near 0 % and 100 %."""
-    return f"{100 * value:.0f} %" if value in (0, 1) or 0.0995 <= value < 0.9 else f"{100 * value:.1f} %"
-
-
-def sentences(results: list[Result], names: Names, controls: dict[str, Any],
-              changes: list[dict[str, Any]]) -> list[str]:
+def sentences(results: list[Result], names: Names, controls: dict[str, Any], changes: list[Change]) -> list[str]:
     """All that may be said of the runs."""
     return [*_distance(results, names, controls), *(change(one, names) for one in changes),
             *_variety(results, names), *probe(results, controls["test_images"]), *_copies(results)]
@@ -21,17 +15,22 @@ def sentences(results: list[Result], names: Names, controls: dict[str, Any],
 def caption(result: Result, names: Names) -> str:
     """What one sees in a grid of samples, as far as scores say it."""
     said = [f"Distance {result.stated(names.fid)}."]
-    classes = result.classes
+    classes = result.first.classes
     most = classes.iloc[int(classes["generated"].argmax())] if len(classes) else None
     if most is not None and most["generated"] > 2 * most["real"]:
-        said.append(f"{percent(most['generated'])} are read as {most['class']}, of the training images "
-                    f"{percent(most['real'])}.")
+        said.append(f"The classifier reads {rounding.share(most['generated'])} of them as {most['class']}, and "
+                    f"{rounding.share(most['real'])} of the training images.")
     if result.scores.get(names.missing, 0) > 0.5:
         said.append(f"{result.stated(names.missing)} of {len(classes)} classes are missing.")
-    if {names.precision, names.recall} <= result.scores.keys():
-        said.append(f"{percent(1 - result.scores[names.precision])} lie near no real image, and "
-                    f"{percent(1 - result.scores[names.recall])} of the real images near none of them.")
-    return " ".join(said)
+    return " ".join([*said, near(result.scores, names)]).strip()
+
+
+def near(scores: dict[str, Any], names: Names) -> str:
+    """Precision and recall in words; '' where they are not known."""
+    if not {names.precision, names.recall} <= scores.keys():
+        return ""
+    return (f"{rounding.share(1 - scores[names.precision])} of the samples lie near no real image, and "
+            f"{rounding.share(1 - scores[names.recall])} of the real images near no sample.")
 
 
 def _distance(results: list[Result], names: Names, controls: dict[str, Any]) -> Iterator[str]:
@@ -39,23 +38,36 @@ def _distance(results: list[Result], names: Names, controls: dict[str, Any]) -> 
     best, floor = ranked[0], controls.get(f"{names.fid}_of_test_images")
     text = f"**{best.name}** comes nearest to the training images: Fréchet distance {best.stated(names.fid)}"
     if len(ranked) > 1:
-        text += f", and {ranked[1].stated(names.fid)} for {ranked[1].name}, the next"
+        text += f"; the next, {ranked[1].name}, has {ranked[1].stated(names.fid)}"
     if floor is not None:
-        text += f"; real test images have {rounding.stated(floor)}, so that none is near what could be reached"
-        if best.scores[names.fid] < 2 * floor:
-            text = text.rpartition(",")[0]
+        times = best.scores[names.fid] / max(floor, 1e-9)
+        text += f"; real test images have {rounding.stated(floor)}, {times:.0f} times less" if times >= 2 else (
+            f"; real test images have {rounding.stated(floor)}")
     yield text + "."
 
 
-def change(found: dict[str, Any], names: Names) -> str:
-    """What may be said of a `results.change`."""
-    before, after = found["before"], found["after"]
-    text = (f"**{before.name} → {after.name}** ({found['changed'] or 'nothing changed'}): "
-            f"{before.stated(names.fid)} → {after.stated(names.fid)}")
-    if found["fid_seen"]:
-        return f"{text}, ×{found['fid'][1] / max(found['fid'][0], 1e-9):.2f}, more than either curve still moved."
-    return f"{text}, no difference to speak of" + (
-        f": the curves still moved by ×{found['swing']:.2f}." if found["swing_known"] else ".")
+def change(found: Change, names: Names) -> str:
+    """What may be said of the difference between two runs."""
+    before, after = found.before, found.after
+    text = (f"**{before.name} → {after.name}** ({found.changed or 'nothing changed'}): "
+            f"{before.stated(names.fid)} → {after.stated(names.fid)}, ×{found.ratio:.2f}")
+    if found.seeds > 1:
+        verdict = "a difference" if found.seen else "no clear difference"
+        return f"{text} ({found.low:.2f} to {found.high:.2f} over {found.seeds} pairs of seeds): {verdict}."
+    if found.seen:
+        return f"{text}, more than neighbouring points of either curve differ (×{found.swing:.2f})."
+    return f"{text}, no clear difference" + (
+        ": neighbouring points of the curves differ by up to "
+        f"×{found.swing:.2f}." if found.swing < float("inf") else ".")
+
+
+def change_of_probe(found: Change, names: Names, images: int) -> str:
+    """What a change did to the probe; '' where there is none."""
+    if found.probe_error is None:
+        return ""
+    before, after = (result.accuracy(names.probe, images) for result in (found.before, found.after))
+    return (f" The probe went from {before} to {after}, {'more' if found.probe_seen else 'no more'} than the sampling "
+            f"error of the test images (±{100 * found.probe_error:.2f} points).")
 
 
 def _variety(results: list[Result], names: Names) -> Iterator[str]:
@@ -65,12 +77,14 @@ def _variety(results: list[Result], names: Names) -> Iterator[str]:
     precision, recall = precise.scores[names.precision], precise.scores[names.recall]
     if recall < precision / 4:
         varied = max(results, key=lambda result: result.scores[names.recall])
-        yield (f"**{precise.name}** has the highest precision ({percent(precision)}), but makes little else: its "
-               f"recall is {percent(recall)}, that of {varied.name} {percent(varied.scores[names.recall])}.")
+        yield (f"**{precise.name}** has the highest precision ({rounding.share(precision)}) but little variety: its "
+               f"recall is {rounding.share(recall)}" + (
+                   f", that of {varied.name} {rounding.share(varied.scores[names.recall])}."
+                   if varied is not precise else "."))
 
 
 def probe(results: list[Result], images: int) -> Iterator[str]:
-    """Whose D's features tell more about the classes than before its training, on so many test images."""
+    """In which runs training improved D's features, measured on so many test images."""
     pairs = [(result, (result.scores["probe_accuracy_test"], result.scores["probe_accuracy_test_of_untrained_D"]))
              for result in results if "probe_accuracy_test_of_untrained_D" in result.scores]
     if not pairs:
@@ -78,12 +92,12 @@ def probe(results: list[Result], images: int) -> Iterator[str]:
     error = max(probe_error(values, images) for _, values in pairs)
     better = [result.name for result, (trained, untrained) in pairs if trained - untrained > error]
     worse = [result.name for result, (trained, untrained) in pairs if untrained - trained > error]
-    text = (f"The features of D tell more about the classes than those of the same D before training in "
-            f"{', '.join(better)} only" if better and len(better) < len(pairs) else
-            "In every run the features of D tell more about the classes than before its training" if better else
-            "No D's features tell more about the classes than before its training")
-    text += f" (a probe's accuracy, beyond ±{100 * error:.2f} points of sampling error)"
-    yield text + (f"; those of {', '.join(worse)} tell less." if worse else ".")
+    text = (f"Training measurably improved the discriminator's features in {', '.join(better)} only"
+            if better and len(better) < len(pairs) else
+            "In every run training measurably improved the discriminator's features" if better else
+            "In no run did training measurably improve the discriminator's features")
+    text += f" (accuracy of a linear probe, beyond ±{100 * error:.2f} points of sampling error)"
+    yield text + (f"; it made them worse in {', '.join(worse)}." if worse else ".")
 
 
 def _copies(results: list[Result]) -> Iterator[str]:
@@ -92,9 +106,9 @@ def _copies(results: list[Result]) -> Iterator[str]:
         most = max(results, key=lambda result: result.scores[key])
         share = most.scores[key]
         if share > 0.01:
-            yield (f"**{most.name}** may copy: {percent(share)} of its samples are as near to a training image as the "
-                   "nearest 1 % of real test images.")
+            yield (f"**{most.name}** may copy: {rounding.share(share)} of its samples are as near to a training image "
+                   "as the nearest 1 % of real test images.")
         else:
-            yield ("Nothing says that training images were copied: "
-                   f"{'at most ' + percent(share) if share else 'none'} of the samples are as near to one as the "
-                   "nearest 1 % of real test images.")
+            count = f"at most {rounding.share(share)}" if share else "none"
+            yield (f"Nothing suggests that training images were copied: {count} of the samples are as near to one as "
+                   "the nearest 1 % of real test images.")

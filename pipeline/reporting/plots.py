@@ -44,15 +44,16 @@ def night(figure: Figure) -> bytes:
 
 
 def losses(results: list[Result]) -> Figure:
-    """Both losses of all runs, on shared axes, with the values at which D cannot tell real from fake."""
+    """Both losses of all trainings, on shared axes, with the values at which D cannot tell real from fake."""
     figure = Figure(figsize=(WIDTH, 5.4), layout="constrained")
     axes = figure.subplots(2, 1, sharex=True)
     colours = coloured([result.name for result in results])
     for axis, key, title, blind in ((axes[0], "loss_D", "discriminator", 2 * math.log(2)),
                                     (axes[1], "loss_G", "generator", math.log(2))):
         for result in results:
-            axis.plot(result.losses["images_seen"] / 1000, result.losses[key], color=colours[result.name],
-                      label=result.name)
+            for training in result.trainings:
+                axis.plot(training.losses["images_seen"] / 1000, training.losses[key], color=colours[result.name],
+                          linewidth=_width(result), label=result.name if training is result.first else None)
         axis.axhline(blind, color="grey", linestyle=":", label="D cannot tell")
         axis.set(ylabel=f"loss of the {title}, nats")
         _logarithmic(axis)
@@ -62,33 +63,40 @@ def losses(results: list[Result]) -> Figure:
 
 
 def fid(results: list[Result]) -> Figure:
-    """The FID of all runs over images seen, on a logarithmic axis."""
+    """The Fréchet distance of all trainings over images seen, on a logarithmic axis."""
     figure = Figure(figsize=(WIDTH, 3.8), layout="constrained")
     axis = figure.subplots()
     colours = coloured([result.name for result in results])
     for result in results:
-        axis.plot(result.fid["images_seen"] / 1000, result.fid.iloc[:, 1], "o-", color=colours[result.name],
-                  label=result.name)
-    axis.set(xlabel="images seen, thousands", ylabel="Fréchet distance, classifier features")
+        for training in result.trainings:
+            axis.plot(training.fid["images_seen"] / 1000, training.fid.iloc[:, 1], "o-", color=colours[result.name],
+                      linewidth=_width(result), label=result.name if training is result.first else None)
+    axis.set(xlabel="images seen, thousands", ylabel=f"Fréchet distance ({results[0].first.fid.columns[1]})")
     _logarithmic(axis)
     _legend(figure)
     return figure
 
 
 def classes(results: list[Result]) -> Figure:
-    """How often each run makes every class, beside how often it is there."""
+    """How often each run generates every class, beside its share of the training images."""
     figure = Figure(figsize=(WIDTH, 3.4), layout="constrained")
     axis = figure.subplots()
-    names = results[0].classes["class"]
+    names = results[0].first.classes["class"]
     width = 0.8 / (len(results) + 1)
-    axis.bar(range(len(names)), 100 * results[0].classes["real"], width, color="lightgrey", label="training images")
+    real = 100 * results[0].first.classes["real"]
+    axis.bar(range(len(names)), real, width, color="lightgrey", label="training images")
     for place, (result, colour) in enumerate(zip(results, itertools.cycle(COLOURS)), 1):
-        axis.bar([i + place * width for i in range(len(names))], 100 * result.classes["generated"], width,
+        axis.bar([i + place * width for i in range(len(names))], 100 * result.first.classes["generated"], width,
                  color=colour, label=result.name)
     axis.set(xlabel="class, as the classifier sees it", ylabel="share, %",
              xticks=[i + width * len(results) / 2 for i in range(len(names))], xticklabels=names)
     _legend(figure)
     return figure
+
+
+def _width(result: Result) -> float:
+    """Thin lines where a run has several."""
+    return 1.5 if len(result.trainings) == 1 else 0.8
 
 
 def _logarithmic(axis: Axes) -> None:

@@ -3,31 +3,69 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pipeline.reporting.tables import Table
+from pipeline import folders
+from pipeline.params.study import Study
+from pipeline.reporting.blocks import Block, Commands, Details, Heading, Paragraph, Table
 
-PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "pillow", "matplotlib", "Jinja2", "dvc",
-            "mlflow", "optuna")
 NOT_RECORDED = "*not recorded*"
 
 
-def models(folder: Path, parameters: dict[str, str]) -> Table:
-    """The digests of every run's `parameters`, networks and data, and its device, as model.json names them."""
+def blocks(study: Study) -> list[Block]:
+    """The section on where the numbers come from."""
+    known = {f"{run} seed {seed}": facts(folders.model(run, seed) / "model.json")
+             for run in study.runs for seed in study.seeds}
+    found: list[Block] = [
+        Heading(2, "Where the numbers come from", "provenance"),
+        Paragraph("Every number and picture is from files under `reports/`, which DVC's stages wrote. `params.yaml` "
+                  "has what differs from the defaults in docs/settings.md, `code/` the digest of every module, "
+                  "`dvc.lock` those of inputs and outputs, and MLflow the curves, seconds and machines: of a run there "
+                  "the tag `model` begins as the generator here, and `data` as the data."),
+        models(known),
+        Paragraph("The first 16 hexadecimal digits of SHA-256, as models/*/*/model.json name them. Asked for: device "
+                  f"`{study.hardware.device}`, precision `{study.hardware.precision}`.", "note"),
+        data(facts(folders.data(study.data.name) / "meta.json"))]
+    if (versions := packages(known)).rows:
+        found.append(Details("Versions of packages, as installed when the runs were trained", [versions]))
+    return [*found, Paragraph("To make this page again, with the same bytes where the files are the same:"), Commands([
+        "pip install -c constraints.txt -e '.[test]'", "dvc repro report          # what is missing, and this page",
+        "dvc repro -f -s report    # this page alone, after a search or another study"])]
+
+
+def models(known: dict[str, dict[str, Any]]) -> Table:
+    """The digests of every training's code, networks and data, and its device."""
     rows = []
-    for name, digest in parameters.items():
-        known = facts(folder / name / "model.json")
-        digests = known.get("sha256", {})
-        found = [digests.get("generator.safetensors"), digests.get("discriminator.safetensors"), known.get("data")]
-        on = known.get("device")
+    for name, found in known.items():
+        digests = found.get("sha256", {})
+        shown = [found.get("code"), digests.get("generator.safetensors"), digests.get("discriminator.safetensors"),
+                 found.get("data")]
+        on = found.get("device")
         device = f"{on['device']}, {on['dtype']}, threads: {on['threads']}" if on else NOT_RECORDED
-        rows.append([name, f"`{digest}`", *(f"`{one[:16]}`" if one else NOT_RECORDED for one in found), device])
-    return Table(["run", "parameters", "generator", "discriminator", "data", "trained on"], rows, left=6)
+        rows.append([name, *(f"`{one[:16]}`" if one else NOT_RECORDED for one in shown), device])
+    return Table(["training", "code", "generator", "discriminator", "data", "trained on"], rows, left=6,
+                 label="Digests and device of every training")
 
 
-def packages(constraints: Path) -> Table:
-    """The versions of the packages that decide about numbers and pictures, as the file pins them."""
-    lines = constraints.read_text().splitlines() if constraints.exists() else []
-    pinned = dict(line.split("==") for line in lines if "==" in line and not line.startswith("#"))
-    return Table(["package", "version"], [[name, pinned[name]] for name in PACKAGES if name in pinned])
+def data(known: dict[str, Any]) -> Block:
+    """A paragraph on the data set."""
+    if not known:
+        return Paragraph("The data set's meta.json is not here, so that its source and digest cannot be named.",
+                         "absent")
+    counts = known["counts"]
+    return Paragraph(f"Data: {known['source']} ({known['licence']}), {counts['train']:,} training and "
+                     f"{counts['test']:,} test images, SHA-256 `{known['sha256']}`.")
+
+
+def packages(known: dict[str, dict[str, Any]]) -> Table:
+    """The versions of the packages that decide about results, and the trainings that had others than the first."""
+    trainings = {name: found["packages"] for name, found in known.items() if found.get("packages")}
+    names = sorted({name for versions in trainings.values() for name in versions})
+    rows = []
+    for name in names:
+        versions = {training: found.get(name, "none") for training, found in trainings.items()}
+        usual = next(iter(versions.values()))
+        others = [f"{version} ({training})" for training, version in versions.items() if version != usual]
+        rows.append([name, ", ".join([usual, *others])])
+    return Table(["package", "version"], rows, label="Versions of packages")
 
 
 def facts(path: Path) -> dict[str, Any]:

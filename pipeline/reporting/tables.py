@@ -1,49 +1,32 @@
-"""Tables, and captioned pictures, of the runs.
+"""Tables, and captioned pictures, of the runs."""
+from typing import Any
 
-Cells are Markdown of one line; rows of controls come last and stay there when the others are sorted.
-"""
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, NamedTuple
-
-from pipeline import rounding
-from pipeline.documents import Study
-from pipeline.meanings import SAMPLES, Meaning
-from pipeline.reporting import headlines
-from pipeline.reporting.results import KNOBS, Names, Result, accuracy
-
-
-class Picture(NamedTuple):
-    """A file, a few words for those who do not see it, what to see, and the run or recipe it is of."""
-    path: Path
-    alt: str
-    caption: str
-    of: str = ""
-
-
-@dataclass(frozen=True)
-class Table:
-    """Heads, rows, and rows of controls, which are no runs; the first `left` columns hold words."""
-    heads: list[str]
-    rows: list[list[str]]
-    controls: list[list[str]] = field(default_factory=list)
-    left: int = 1
+from pipeline.params.scoring import Evaluate
+from pipeline.params.searching import KNOBS
+from pipeline.reporting import headlines, rounding
+from pipeline.reporting.blocks import Picture, Table
+from pipeline.reporting.meanings import SAMPLES, Meaning
+from pipeline.reporting.results import Names, Result, accuracy
 
 
 def chief(results: list[Result], names: Names, controls: dict[str, Any]) -> Table:
     """Settings and chief scores of every run."""
     images, floor = controls["test_images"], controls.get(f"{names.fid}_of_test_images")
-    rows = [[result.name, *result.settings(), result.stated(names.fid), accuracy(result.scores[names.probe], images),
-             accuracy(result.scores[f"{names.probe}_of_untrained_D"], images)] for result in results]
-    pixels = accuracy(controls[f"{names.probe}_of_pixels"], images)
-    real = [] if floor is None else [["*real test images*", "", "", "", "", rounding.stated(floor), "", ""]]
-    return Table(["run", *KNOBS, f"`{names.fid}` ↓", f"`{names.probe}` ↑", "same, untrained D"], rows,
-                 [*real, ["*raw pixels*", "", "", "", "", "", pixels, ""]])
+    probes = [f"`{names.probe}` ↑", "same, untrained D"] if names.probe else []
+    rows = [[result.name, *result.settings(), result.stated(names.fid),
+             *(result.accuracy(f"{names.probe}{of}", images) for of in ("", "_of_untrained_D") if names.probe)]
+            for result in results]
+    below = [""] * len(KNOBS)
+    real = [] if floor is None else [["*real test images*", *below, rounding.stated(floor), *[""] * len(probes)]]
+    pixels = [["*raw pixels*", *below, "", accuracy(controls[f"{names.probe}_of_pixels"], images), ""]
+              ] if names.probe else []
+    return Table(["run", *KNOBS, f"`{names.fid}` ↓", *probes], rows, [*real, *pixels],
+                 label="Settings and chief scores of every run")
 
 
-def scores(section: Study, results: list[Result], controls: dict[str, Any]) -> tuple[Table, list[tuple[str, Meaning]]]:
+def scores(evaluate: Evaluate, results: list[Result],
+           controls: dict[str, Any]) -> tuple[Table, list[tuple[str, Meaning]]]:
     """Every score of the samples, a row each, in which the best is bold; and the names of these scores' meanings."""
-    evaluate = section.evaluate
     samples = {"inception": evaluate.inception.images, "pixels": evaluate.memorisation_images}
     rows, meanings = [], []
     for meaning in SAMPLES:
@@ -58,36 +41,49 @@ def scores(section: Study, results: list[Result], controls: dict[str, Any]) -> t
         rows.append([f"`{name}` {meaning.good}", *cells,
                      "" if real is None else rounding.stated(real, percent=meaning.percent)])
         meanings.append((name, meaning))
-    return Table(["score", *(result.name for result in results), "*test images*"], rows), meanings
+    heads = ["score", *(result.name for result in results), "*test images*"]
+    return Table(heads, rows, label="Every score of the samples of every run"), meanings
 
 
 def probes(results: list[Result], names: Names, controls: dict[str, Any]) -> Table:
-    """What linear probes of every D reach, with its controls: many labels, then few."""
+    """The accuracies of linear probes of every D, with their controls: many labels, then few."""
     images, few = controls["test_images"], names.few
     count = f"{int(few.split('_')[2]):,}"
-    many = f"{results[0].scores['probe_images']:,}"
+    many = f"{results[0].scores['probe_images']:,.0f}"
 
     def with_few(values: dict[str, Any], of: str) -> str:
         return rounding.stated(values[f"{few}{of}"], values[f"{few}_interval{of}"], True)
 
-    rows = [[result.name, accuracy(result.scores[names.probe], images),
-             accuracy(result.scores[f"{names.probe}_of_untrained_D"], images),
-             accuracy(result.scores["accuracy_test_of_supervised_CNN"], images), with_few(result.scores, ""),
-             with_few(result.scores, "_of_untrained_D"),
-             accuracy(result.scores[few.replace("probe_", "") + "_of_supervised_CNN"], images)] for result in results]
+    def of_few(result: Result, of: str) -> str:
+        return result.accuracy(f"{few}{of}", images) if len(result.trainings) > 1 else with_few(result.scores, of)
+
+    CNN = "accuracy_test_of_supervised_CNN", few.replace("probe_", "") + "_of_supervised_CNN"
+    rows = [[result.name, result.accuracy(names.probe, images),
+             result.accuracy(f"{names.probe}_of_untrained_D", images), result.accuracy(CNN[0], images),
+             of_few(result, ""), of_few(result, "_of_untrained_D"), result.accuracy(CNN[1], images)]
+            for result in results]
     pixels = ["*raw pixels*", accuracy(controls[f"{names.probe}_of_pixels"], images), "", "",
               with_few(controls, "_of_pixels"), "", ""]
-    return Table(["run", f"D, {many} labels", "untrained D", "CNN taught them", f"D, {count} labels", "untrained D",
-                  "CNN taught them"], rows, [pixels])
+    return Table(["run", f"D, {many} labels", "untrained D", "supervised CNN", f"D, {count} labels", "untrained D",
+                  "supervised CNN"], rows, [pixels], label="Accuracies of probes of every D and their controls")
+
+
+def by_seed(results: list[Result], names: Names) -> Table:
+    """The chief scores of every training of runs with several seeds."""
+    rows = [[result.name, str(training.seed), rounding.stated(training.scores[names.fid]),
+             *([rounding.stated(training.scores[names.probe], percent=True)] if names.probe else [])]
+            for result in results for training in result.trainings]
+    return Table(["run", "seed", f"`{names.fid}` ↓", *([f"`{names.probe}` ↑"] if names.probe else [])], rows,
+                 label="Chief scores of every training")
 
 
 def samples(results: list[Result], names: Names) -> list[Picture]:
-    """The grids of samples."""
-    return [Picture(one.folder / "samples.png", f"{one.name}: samples", headlines.caption(one, names), one.name)
+    """The grids of samples, of the first seed."""
+    return [Picture(one.first.folder / "samples.png", f"{one.name}: samples", headlines.caption(one, names), one.name)
             for one in results]
 
 
 def closest(results: list[Result]) -> list[Picture]:
     """The samples that are nearest to training images, with these."""
-    return [Picture(one.folder / "closest.png", f"{one.name}: samples above, their nearest training images below",
+    return [Picture(one.first.folder / "closest.png", f"{one.name}: samples above, their nearest training images below",
                     "The closest pairs.", one.name) for one in results]

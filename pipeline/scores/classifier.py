@@ -3,8 +3,8 @@
 On digits, features of a digit classifier are the honest choice: Inception-v3 has seen photographs of objects
 (mseitzer/pytorch-fid#12, bioinf-jku/TTUR#24). Scores made with it carry `classifier` in their name.
 
-Images without labels, or of one class, have nothing to classify but how they were turned: the classes are then the
-quarter turns that an image was given (Gidaris, Singh & Komodakis 2018, arXiv 1803.07728), and scores carry `turns`.
+Images without labels, or of one class, get rotation prediction (Gidaris, Singh & Komodakis 2018, arXiv 1803.07728): the
+classes are the four quarter turns by which an image is rotated, and scores carry `rotation` in their name.
 """
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ from pipeline.data.pixels import to_float
 from pipeline.gan.devices import Device
 
 BATCH = 500  # images at a time when nothing is learned
-TURNS = 4
+ROTATIONS = 4
 
 
 class Classifier(nn.Module):
@@ -47,25 +47,25 @@ def _block(channels: int, out: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(channels, out, 3, padding=1, bias=False), nn.BatchNorm2d(out), nn.ReLU())
 
 
-def turned(images: np.ndarray, turns: np.ndarray) -> np.ndarray:
-    """Square images (n, c, s, s), each given so many quarter turns (n,) to the left."""
+def rotated(images: np.ndarray, rotations: np.ndarray) -> np.ndarray:
+    """Square images (n, c, s, s), each rotated to the left by so many quarter turns (n,)."""
     result = np.array(images)
-    for turn in (1, 2, 3):
-        result[turns == turn] = np.rot90(images[turns == turn], turn, (2, 3))
+    for k in (1, 2, 3):
+        result[rotations == k] = np.rot90(images[rotations == k], k, (2, 3))
     return result
 
 
-def with_turns(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The images, each given the next of the four quarter turns, and the turns (n,)."""
-    turns = np.arange(len(images)) % TURNS
-    return turned(images, turns), turns
+def with_rotations(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The images, rotated by 0, 1, 2 and 3 quarter turns one after another, and these counts (n,)."""
+    rotations = np.arange(len(images)) % ROTATIONS
+    return rotated(images, rotations), rotations
 
 
 def fit(images: np.ndarray, labels: np.ndarray | None, classes: int, epochs: int, batch: int, lr: float,
         seed: int, device: Device) -> Classifier:
     """A classifier trained on uint8 images (n, c, h, w) and labels (n,), with Adam and a one-cycle learning rate.
 
-    Without labels it learns to tell the TURNS that images were given; `classes` are these then.
+    Without labels it learns rotation prediction, with ROTATIONS as `classes`.
     """
     n = len(images)
     with torch.random.fork_rng(devices=[]):
@@ -77,8 +77,8 @@ def fit(images: np.ndarray, labels: np.ndarray | None, classes: int, epochs: int
             numbers = np.random.default_rng([seed, epoch])
             order = numbers.permutation(n)
             for part in np.split(order[:n // batch * batch], n // batch):
-                target = numbers.integers(TURNS, size=batch) if labels is None else labels[part]
-                seen = turned(images[part], target) if labels is None else images[part]
+                target = numbers.integers(ROTATIONS, size=batch) if labels is None else labels[part]
+                seen = rotated(images[part], target) if labels is None else images[part]
                 x, y = to_float(torch.from_numpy(seen)), torch.from_numpy(target).long()
                 with device.arithmetic():
                     logits = classifier(x.to(device.device))

@@ -3,10 +3,10 @@ import numpy as np
 import torch
 
 from pipeline.data.images import Dataset
-from pipeline.finished import Evaluate
 from pipeline.gan.build import Stack, build
 from pipeline.gan.devices import Device
 from pipeline.gan.networks import Network
+from pipeline.params.scoring import Evaluate
 from pipeline.scores import probe, supervised
 
 

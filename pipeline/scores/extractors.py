@@ -1,8 +1,8 @@
-"""What scores of samples start from: a network's features, and what real images are in them, computed once.
+"""A network's features of samples, and those of real images, which are computed once.
 
-An extractor is a data set's classifier (`reference.py`) or Inception-v3 (`inception.py`). What is kept of the real side
-is found again by its contents: the digests of the images and of the extractor, and the count. A path or a name would
-serve stale features after a file was replaced, as it does in stylegan3's and torch-fidelity's caches.
+An extractor is a data set's classifier (`reference_model.py`) or Inception-v3 (`inception.py`). Features of real images
+are kept under a digest of the images, the extractor and the count. A path or a name would serve stale features after a
+file was replaced, as in stylegan3's and torch-fidelity's caches.
 """
 import hashlib
 import json
@@ -19,8 +19,6 @@ from torch import Tensor
 from pipeline import files
 from pipeline.scores import frechet
 from pipeline.scores.frechet import Moments
-
-KEPT = Path(".work/features")  # undeclared to DVC: files there are only ever found by what they hold
 
 
 class Extractor(Protocol):
@@ -41,21 +39,21 @@ class Extractor(Protocol):
 
 
 @dataclass(frozen=True)
-class Real:
-    """Real images as an extractor sees them: features (n, d) of some, and the moments that distances are taken from."""
+class ReferenceFeatures:
+    """What samples are compared with: features (n, d) of real images, and the moments behind distances."""
     features: Tensor
     moments: Moments
 
 
-def real(extractor: Extractor, images: np.ndarray, data: str, folder: Path) -> Real:
-    """The real side for all of `images`, the first ones of the data set with digest `data`; `folder` keeps it."""
+def reference_features(extractor: Extractor, images: np.ndarray, data: str, folder: Path) -> ReferenceFeatures:
+    """The features of `images`, the first ones of the data set with digest `data`; `folder` keeps them."""
     key = json.dumps([data, len(images), extractor.extractor, extractor.digest])
     kept = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.features"
     features = _read(kept)
     if features is None:
         features, _ = extractor(images)
         files.write(kept, _sealed({"features": features.contiguous()}))
-    return Real(features, frechet.moments(features))
+    return ReferenceFeatures(features, frechet.moments(features))
 
 
 def _sealed(tensors: dict[str, Tensor]) -> bytes:

@@ -1,7 +1,7 @@
 """The paper's MNIST table: how well labelled samples teach a nearest-neighbour classifier to read real images.
 
 Radford, Metz & Chintala 2016, arXiv 1511.06434, appendix; mnist/train_cond_dcgan.py: a conditional generator makes n
-samples, each of the class that it was asked for; the error is that of the label of the nearest one, by Euclidean
+samples, each of the class that it was conditioned on; the error is that of the label of the nearest one, by Euclidean
 distance of pixels, on 10,000 real images that nobody trained on. Fitted on as many real images it is the control.
 """
 import numpy as np

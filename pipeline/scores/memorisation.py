@@ -37,7 +37,7 @@ def closest(images: np.ndarray, train: np.ndarray, k: int) -> Nearest:
     ScoreError when there are fewer than k.
     """
     if not 0 < k <= len(train):
-        raise ScoreError(f"{k} nearest training images were asked for; there are {len(train)}")
+        raise ScoreError(f"expected at least {k} training images for {k} nearest neighbours; there are {len(train)}")
     queries = flat(images)
     best, which = np.empty((len(images), 0)), np.empty((len(images), 0), np.int64)
     step = max(1, PART // queries.shape[1])

@@ -134,7 +134,7 @@ def squared_radii(points: np.ndarray, k: int) -> np.ndarray:
 def _search(q: np.ndarray, p: np.ndarray, k: int, mirrored: bool) -> tuple[np.ndarray, np.ndarray]:
     """Squared distances (n, k) and indices (n, k); `mirrored`: q is p, and half of the products will do."""
     if not 0 < k <= len(p):
-        raise ScoreError(f"{k} nearest points were asked for; there are {len(p)}")
+        raise ScoreError(f"expected at least {k} points for {k} nearest neighbours; there are {len(p)}")
     bounds, index, factor = _candidates(q, p, min(k + SLACK, len(p)), mirrored)
     n, kept = index.shape
     rows = np.arange(n)

@@ -30,7 +30,7 @@ IN_MEMORY = 1 << 30  # bytes of features; more are kept in a file without a name
 
 
 def inputs(images: np.ndarray, network: Network, device: Device, size: int) -> Iterator[tuple[Tensor, Tensor | None]]:
-    """What a D is asked, at most `size` of the uint8 images at a time: a conditional one with labels that are all 0."""
+    """D's inputs, at most `size` of the uint8 images at a time; a conditional D gets labels that are all 0."""
     for part in batches(images, network.low, size):
         y = torch.zeros(len(part), network.classes, device=device.device) if network.classes else None
         yield part.to(device.device), y

@@ -6,6 +6,7 @@ import itertools
 import math
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import optuna
@@ -14,8 +15,9 @@ from optuna.distributions import BaseDistribution
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
-from pipeline.sections import Knob, Range
-from pipeline.tuning import space
+from pipeline.params.searching import KNOBS, Knob, Range
+from pipeline.params.sections import Run
+from pipeline.tuning import notes, space
 from pipeline.tuning.space import Space
 
 PROBE = "probe_accuracy_validation"
@@ -34,7 +36,7 @@ class Conclusion:
 SLIDES = (Conclusion("beta1", 0.5, 0.9), Conclusion("lr", 2e-4, 1e-4), Conclusion("leak", 0.2, 0.3))
 
 
-def table(trials: list[FrozenTrial], knobs: Space, score: str) -> pd.DataFrame:
+def table(trials: list[FrozenTrial], knobs: Space, base: Run, score: str) -> pd.DataFrame:
     """One row for each finished trial: its place, state, run, `score` (lower is better), probe accuracy, and length.
 
     Scores of PRUNED trials are the last that they had; FAILED ones have a reason and no score, not even one that they
@@ -42,11 +44,13 @@ def table(trials: list[FrozenTrial], knobs: Space, score: str) -> pd.DataFrame:
     """
     rows = []
     for place, trial in enumerate(trials):
-        failed, told = trial.state == TrialState.FAIL, trial.user_attrs
-        rows.append({"trial": place, "first": told.get("first", ""), "state": trial.state.name}
-                    | vars(space.run_of(trial.params, knobs, exact="first" in told))
-                    | {key: None if failed else told.get(key) for key in (score, PROBE, "images_seen")}
-                    | {"reason": told.get("reason", "its process died each time") if failed else ""})
+        failed, known = trial.state == TrialState.FAIL, notes.read(trial)
+        run = space.run_of(trial.params, knobs, base, exact=bool(known.first))
+        scores = known.scores | {"images_seen": known.images_seen}
+        rows.append({"trial": place, "first": known.first, "state": trial.state.name}
+                    | {key: getattr(run, key) for key in KNOBS}
+                    | {key: None if failed else scores.get(key) for key in (score, PROBE, "images_seen")}
+                    | {"reason": (known.reason or "its process died each time") if failed else ""})
     return pd.DataFrame(rows).astype({score: float, PROBE: float})
 
 
@@ -138,7 +142,7 @@ def best_quarter(trials: pd.DataFrame, score: str) -> pd.DataFrame:
     return complete[:max(2, math.ceil(BEST * len(trials)))]
 
 
-def verdicts(trials: pd.DataFrame, knobs: Space, score: str) -> list[dict[str, object]]:
+def verdicts(trials: pd.DataFrame, knobs: Space, score: str) -> list[dict[str, Any]]:
     """What the best quarter says of each of the slides' conclusions whose parameter was searched.
 
     One survives when most of the best, and more of them than of all trials, lie nearer to the preferred value.

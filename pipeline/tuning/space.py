@@ -1,18 +1,19 @@
-"""The runs that a search draws from: params.yaml's ranges, lists and kept values, and Optuna's distributions."""
-from dataclasses import asdict
+"""The runs that a search draws from: params.yaml's ranges, lists and single values, and Optuna's distributions."""
+from dataclasses import asdict, replace
 from typing import Any, get_type_hints
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from pipeline.sections import Knob, Range, Run
+from pipeline.params.searching import Knob, Range
+from pipeline.params.sections import Run
 
 Space = dict[str, Knob]
 TYPES = get_type_hints(Run)
-DIGITS = 3  # that a number drawn from a range keeps: the run that one reads is the run that was trained
+DIGITS = 3  # that a number drawn from a range keeps, so that the printed run is the run that was trained
 
 
 def distributions(space: Space) -> dict[str, BaseDistribution]:
-    """What every parameter of a run that is not kept at one value is drawn from."""
+    """What every parameter with more than one value is drawn from."""
     drawn: dict[str, BaseDistribution] = {}
     for key, knob in space.items():
         if isinstance(knob, Range) and TYPES[key] is int:
@@ -24,28 +25,30 @@ def distributions(space: Space) -> dict[str, BaseDistribution]:
     return drawn
 
 
-def run_of(drawn: dict[str, Any], space: Space, exact: bool) -> Run:
-    """The run that the numbers `drawn` stand for, completed by what is kept; those of ranges rounded unless `exact`."""
+def run_of(drawn: dict[str, Any], space: Space, base: Run, exact: bool) -> Run:
+    """`base` with the numbers `drawn`, and the single values of `space`; those of ranges are rounded unless `exact`."""
     values = {}
     for key, knob in space.items():
         value = drawn.get(key, knob)
         if isinstance(knob, Range) and not exact:
             value = min(max(float(f"{value:.{DIGITS}g}"), knob.low), knob.high)
         values[key] = TYPES[key](value)
-    return Run(**values)
+    return replace(base, **values)
 
 
-def drawn_of(run: Run, space: Space) -> dict[str, Any] | None:
-    """The numbers that stand for `run`; None when the space does not hold it."""
-    drawn = {}
+def drawn_of(run: Run, space: Space, base: Run) -> dict[str, Any] | None:
+    """The numbers that stand for `run`; None when the space does not hold it, or it differs from `base` elsewhere."""
+    drawn, elsewhere = {}, asdict(base)
     for key, value in asdict(run).items():
-        knob = space[key]
+        knob = space.get(key, elsewhere[key])
         if isinstance(knob, Range):
             inside = knob.low <= value <= knob.high
+        elif key in space and isinstance(knob, list):
+            inside = value in knob
         else:
-            inside = value in knob if isinstance(knob, list) else value == knob
+            inside = value == knob
         if not inside:
             return None
-        if isinstance(knob, Range | list):
+        if key in space and isinstance(knob, Range | list):
             drawn[key] = value
     return drawn

@@ -12,6 +12,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any, Literal
 
 import optuna
@@ -24,15 +25,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline import processes
 from pipeline.errors import InputError
-from pipeline.tuning import storages
+from pipeline.tuning import notes, storages
+from pipeline.tuning.notes import Notes
 from pipeline.tuning.storages import Storage
 
 Direction = Literal["minimize", "maximize"]
 
 ATTEMPTS = 3  # a trial that has killed so many processes will kill the next one too
-KEPT = ("first", "of", "seed")  # what a trial was given when it was enqueued, and another attempt at it needs
 
-Wanted = tuple[dict[str, Any], dict[str, Any]]  # the parameters and the user attributes of a trial
+Order = tuple[dict[str, Any], Notes]  # the parameters of a trial that is to be run, and the notes it begins with
 
 
 def open_study(storage: Storage, name: str, conditions: dict[str, Any], directions: Sequence[Direction],
@@ -51,13 +52,13 @@ def open_study(storage: Storage, name: str, conditions: dict[str, Any], directio
     return study
 
 
-def claim(storage: Storage, study: Study, drawn_from: dict[str, BaseDistribution], wanted: Sequence[Wanted],
+def claim(storage: Storage, study: Study, drawn_from: dict[str, BaseDistribution], orders: Sequence[Order],
           n_trials: int, sampler: Callable[[int], optuna.samplers.BaseSampler]) -> Trial | None:
     """The next trial, its parameters drawn, for this process to run; None when `n_trials` are finished or running.
 
-    Lost trials come first, then those `wanted` that nobody has begun, then what the sampler draws. `sampler` makes one
-    from the number of trials before: neither a second worker nor a study that is resumed repeats what was drawn, and a
-    single worker draws the same whether it was killed on the way or not.
+    Lost trials come first, then the `orders` that nobody has begun, then what the sampler draws. `sampler` makes one
+    from the number of trials before: neither a second worker nor a resumed study repeats what was drawn, and a single
+    worker draws the same whether it was killed on the way or not.
     """
     with storage.lock():
         _requeue_lost(storage, study)
@@ -65,15 +66,15 @@ def claim(storage: Storage, study: Study, drawn_from: dict[str, BaseDistribution
         begun = len(finished(study)) + sum(trial.state == TrialState.RUNNING for trial in trials)
         if begun >= n_trials:
             return None
-        missing = [(drawn, told) for drawn, told in wanted
-                   if not any(told.items() <= trial.user_attrs.items() for trial in trials)]
+        missing = [(drawn, order) for drawn, order in orders if not any(notes.says(trial, order) for trial in trials)]
         if missing and not any(trial.state == TrialState.WAITING for trial in trials):
-            study.enqueue_trial(*missing[0])
+            drawn, order = missing[0]
+            study.enqueue_trial(drawn, order.attributes)
         study.sampler = sampler(begun)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Heartbeat of storage")  # `heartbeat` does what Study.optimize would
             trial = study.ask(drawn_from)
-        trial.set_user_attr("process", processes.me())
+        notes.write(trial, Notes(process=processes.me()))
         if isinstance(storage.backend, RDBStorage):
             storage.backend.record_heartbeat(trial._trial_id)
         return trial
@@ -82,7 +83,7 @@ def claim(storage: Storage, study: Study, drawn_from: dict[str, BaseDistribution
 def finished(study: Study) -> list[FrozenTrial]:
     """The trials that count, in the order of their first attempts."""
     trials = study.get_trials(deepcopy=False)
-    deaths = Counter(first(trial) for trial in trials if _lost(trial) and "interrupted" not in trial.user_attrs)
+    deaths = Counter(first(trial) for trial in trials if _lost(trial) and not notes.read(trial).interrupted)
     last = {first(trial): trial.number for trial in trials}
     return sorted((trial for trial in trials if trial.state.is_finished() and (
         not _lost(trial) or deaths[first(trial)] >= ATTEMPTS and last[first(trial)] == trial.number)), key=first)
@@ -90,11 +91,12 @@ def finished(study: Study) -> list[FrozenTrial]:
 
 def first(trial: FrozenTrial | Trial) -> int:
     """The number of the first attempt at this trial."""
-    return trial.user_attrs.get("retry_of", trial.number)
+    retry_of = notes.read(trial).retry_of
+    return trial.number if retry_of is None else retry_of
 
 
 def _lost(trial: FrozenTrial) -> bool:
-    return trial.state == TrialState.FAIL and "reason" not in trial.user_attrs
+    return trial.state == TrialState.FAIL and not notes.read(trial).reason
 
 
 def _requeue_lost(storage: Storage, study: Study) -> None:
@@ -105,7 +107,8 @@ def _requeue_lost(storage: Storage, study: Study) -> None:
             optuna.storages.fail_stale_trials(study)
     for trial in study.get_trials(deepcopy=False):
         # Without a name, its process died between taking it and saying so.
-        gone = "process" not in trial.user_attrs or processes.gone(trial.user_attrs["process"])
+        process = notes.read(trial).process
+        gone = not process or processes.gone(process)
         if trial.state == TrialState.RUNNING and gone:
             study.tell(trial.number, state=TrialState.FAIL)
     trials = study.get_trials(deepcopy=False)
@@ -113,9 +116,9 @@ def _requeue_lost(storage: Storage, study: Study) -> None:
     for trial in trials:
         tried_again = any(first(other) == first(trial) and other.number > trial.number for other in trials)
         if _lost(trial) and not tried_again and first(trial) not in counted:
-            kept = {key: value for key, value in trial.user_attrs.items() if key in KEPT}
+            again = replace(notes.read(trial).order, retry_of=first(trial))
             drawn = trial.system_attrs.get("fixed_params", {}) | trial.params  # it may have died before it drew
-            study.enqueue_trial(drawn, kept | {"retry_of": first(trial)})
+            study.enqueue_trial(drawn, again.attributes)
 
 
 @contextmanager

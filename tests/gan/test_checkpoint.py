@@ -9,7 +9,7 @@ from pipeline.data.images import Dataset
 from pipeline.errors import InputError
 from pipeline.gan import checkpoint, literature, training
 from pipeline.gan.updates import State
-from pipeline.sections import Run
+from pipeline.params.sections import Run
 from tests.conftest import FP32
 
 SLIDES = literature.network("slides")

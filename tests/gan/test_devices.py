@@ -10,7 +10,7 @@ import torch
 
 from pipeline.errors import InputError
 from pipeline.gan import devices
-from pipeline.sections import Hardware
+from pipeline.params.sections import Hardware
 from tests.conftest import ROOT
 
 

@@ -7,8 +7,8 @@ from pipeline.data.images import Dataset
 from pipeline.gan import guidelines, literature, sampling, training
 from pipeline.gan.build import build
 from pipeline.gan.networks import Network
+from pipeline.params.sections import Run, Sampling
 from pipeline.scores import frechet, probe
-from pipeline.sections import Run, Sampling
 from tests.conftest import FP32
 from tests.gan.test_literature import check_gradients
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 from scipy.signal import correlate2d
 
-from pipeline.gan import fast, layers
+from pipeline.gan import layers
+from pipeline.gan.fast import switch
 
 
 def keras_same(image: np.ndarray, kernel: np.ndarray, stride: int) -> np.ndarray:
@@ -67,7 +68,7 @@ def test_every_lane_of_the_random_words_is_uniform() -> None:
 def test_dropout_keeps_with_1_minus_p_in_every_lane_and_rescales(p: float, dtype: torch.dtype, quick: bool) -> None:
     dropout = layers.Dropout(p, torch.Generator().manual_seed(0)).train()
     n = 1 << 20
-    with fast.switched(quick):
+    with switch.switched(quick):
         y = dropout(torch.ones(n, dtype=dtype)).view(-1, 4)
     kept = (y > 0).double().mean(0)
     assert torch.all((kept - (1 - p)).abs() < 5 * (p * (1 - p) / (n / 4)) ** 0.5)

@@ -71,15 +71,15 @@ def test_what_the_sources_fix_beside_the_counts() -> None:
             128, "normal", "glorot", "simultaneous", -1, 0, Adam(1e-7), {keras}, {"same"}, leaky, leaky),
         "udacity-svhn": (100, "uniform", "glorot", "D then G", -1, 0, Adam(1e-8), {keras}, {"same"}, leaky, leaky),
         "paper-64": (
-            100, "uniform", "normal", "in turns", -1, 0, Adam(1e-8, 1e-5), {paper}, {"half"}, rectified, leaky),
-        "paper-mnist": (100, "uniform", "normal", "in turns", 0, 10, Adam(1e-8, 2.5e-5), {(0.9, 1e-8, False)}, {"half"},
-                        rectified, leaky),
+            100, "uniform", "normal", "alternating", -1, 0, Adam(1e-8, 1e-5), {paper}, {"half"}, rectified, leaky),
+        "paper-mnist": (100, "uniform", "normal", "alternating", 0, 10, Adam(1e-8, 2.5e-5), {(0.9, 1e-8, False)},
+                        {"half"}, rectified, leaky),
         "paper-imagenet32": (
-            256, "uniform", "normal", "in turns", -1, 0, Adam(1e-8, 1e-5), {paper}, {"half"}, rectified, leaky),
+            256, "uniform", "normal", "alternating", -1, 0, Adam(1e-8, 1e-5), {paper}, {"half"}, rectified, leaky),
         "torch-64": (100, "normal", "normal", "D then G", -1, 0, Adam(1e-8), {(0.9, 1e-5, True)}, {"half", "valid"},
                      rectified, leaky),
         "guidelines-28": (
-            100, "uniform", "normal", "in turns", -1, 0, Adam(1e-8, 2.5e-5), {paper}, {"half"}, rectified, leaky),
+            100, "uniform", "normal", "alternating", -1, 0, Adam(1e-8, 2.5e-5), {paper}, {"half"}, rectified, leaky),
     }
     dropped = {name: [layer.p for layer in net.discriminator if isinstance(layer, Dropout)]
                for name, net in literature.NETWORKS.items()}

@@ -6,7 +6,7 @@ from torch import nn
 from pipeline.errors import DivergedError
 from pipeline.gan import literature, sampling
 from pipeline.gan.build import build
-from pipeline.sections import Sampling
+from pipeline.params.sections import Sampling
 from tests.conftest import FP32
 
 SLIDES = literature.network("slides")

@@ -13,7 +13,7 @@ from pipeline.gan import literature, training, updates
 from pipeline.gan.devices import Device
 from pipeline.gan.training import Progress
 from pipeline.gan.updates import Batch, State
-from pipeline.sections import Run
+from pipeline.params.sections import Run
 from tests.conftest import FP32
 
 RUN = Run(batch=20, lr=2e-4, beta1=0.5, leak=0.2)

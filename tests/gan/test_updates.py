@@ -10,10 +10,11 @@ from torch.nn import functional as F
 
 from pipeline.data.images import Dataset
 from pipeline.errors import InputError
-from pipeline.gan import literature, training, updates, winograd
+from pipeline.gan import literature, training, updates
+from pipeline.gan.fast import winograd
 from pipeline.gan.layers import Dropout
 from pipeline.gan.updates import Batch, State
-from pipeline.sections import Run
+from pipeline.params.sections import Run
 from tests.conftest import FP32, PLAIN
 
 RUN = Run(batch=20, lr=2e-4, beta1=0.5, leak=0.2)
@@ -92,7 +93,7 @@ def plain_in_turns(state: State, batch: Batch, turn: int) -> list[Tensor]:
 
 @pytest.mark.parametrize("name", ["guidelines-28", "paper-mnist", "udacity-svhn"])
 @pytest.mark.parametrize(("rule", "plain"), [
-    ("simultaneous", plain_simultaneous), ("D then G", plain_D_then_G), ("in turns", plain_in_turns)])
+    ("simultaneous", plain_simultaneous), ("D then G", plain_D_then_G), ("alternating", plain_in_turns)])
 def test_an_update_is_the_plain_one(rule: str, plain: Callable[[State, Batch, int], list[Tensor]], name: str) -> None:
     """Losses and all weights, over three turns, with batch norm in D and with labels."""
     ours, theirs = start(name), start(name)
@@ -113,7 +114,7 @@ def test_in_turns_one_network_rests() -> None:
     state = start()
     for turn, (moves, rests) in enumerate([("G", "D"), ("D", "G"), ("G", "D")]):
         before = {net: [p.clone() for p in getattr(state, net).parameters()] for net in ("G", "D")}
-        updates.in_turns(state, batch_of(state), turn, FP32)
+        updates.alternating(state, batch_of(state), turn, FP32)
         assert all(torch.equal(a, b) for a, b in zip(before[rests], getattr(state, rests).parameters()))
         assert not any(torch.equal(a, b) for a, b in zip(before[moves], getattr(state, moves).parameters()))
 
@@ -148,7 +149,7 @@ def test_a_conditional_training_gives_both_networks_the_labels_of_the_real_image
         seen.append(((batch.real[:, 0, 0, 0] * 255).round().numpy(), batch.y.argmax(1), len(batch.z)))
         return torch.zeros(2)
 
-    monkeypatch.setitem(updates.RULES, "in turns", step)
+    monkeypatch.setitem(updates.RULES, "alternating", step)
     images, labels = np.zeros((50, 1, 28, 28), np.uint8), np.arange(50) % 10
     images[:, 0, 0, 0] = np.arange(50)
     list(training.train(start("paper-mnist"), images, labels, 20, 50, 0, 1000, FP32, 0))
@@ -166,7 +167,7 @@ def test_the_learning_rate_falls_over_the_last_epochs(dataset: Dataset, monkeypa
                       for group in chosen.param_groups])
         return torch.zeros(2)
 
-    monkeypatch.setitem(updates.RULES, "in turns", step)
+    monkeypatch.setitem(updates.RULES, "alternating", step)
     list(training.train(start(), dataset.train_images[:20], dataset.train_labels, 20, 100, 0, 1000, FP32, decay=4))
     assert rates == [[pytest.approx(2e-4 * factor)] * 2 for factor in (1, 1, 0.75, 0.5, 0.25)]
 

@@ -3,7 +3,7 @@ import pytest
 
 from pipeline.data.images import Dataset
 from pipeline.scores import classifier, frechet
-from pipeline.scores.reference import Reference
+from pipeline.scores.reference_model import Reference
 from tests.conftest import FP32
 
 

@@ -105,7 +105,7 @@ def test_memory_maps_tensors_and_arrays_give_the_same(tmp_path: Path) -> None:
 
 def test_what_cannot_be_searched_is_refused() -> None:
     x = normal(5, 3, 0)
-    with pytest.raises(ValueError, match="6 nearest points were asked for; there are 5"):
+    with pytest.raises(ValueError, match="6 points .* there are 5"):
         neighbours.radii(x, 5)
     with pytest.raises(ValueError, match="query features must be finite"):
         neighbours.nearest(np.full((2, 3), np.nan), x)

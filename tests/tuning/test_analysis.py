@@ -8,7 +8,8 @@ import pytest
 from optuna.distributions import FloatDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from pipeline.sections import Knob, Range
+from pipeline.params.searching import Knob, Range
+from pipeline.params.sections import Run
 from pipeline.tuning import analysis
 from pipeline.tuning.analysis import PROBE
 
@@ -35,7 +36,7 @@ def frozen(number: int, state: TrialState, told: dict[str, object]) -> FrozenTri
 def test_the_table_says_what_was_trained_and_has_no_score_for_a_failure() -> None:
     table = analysis.table([
         frozen(0, TrialState.COMPLETE, {"first": "test1", FID: 40.0, PROBE: 0.9, "images_seen": 100}),
-        frozen(3, TrialState.FAIL, {"reason": "DivergedError: lower lr", FID: 9.0})], KNOBS, FID)
+        frozen(3, TrialState.FAIL, {"reason": "DivergedError: lower lr", FID: 9.0})], KNOBS, Run(), FID)
     assert table["trial"].tolist() == [0, 1] and table["lr"].tolist() == [0.000123456, 0.000123]
     assert table["batch"].tolist() == [100, 100] and table["first"].tolist() == ["test1", ""]
     assert table[FID].iloc[0] == 40 and math.isnan(table[FID].iloc[1]) and table["reason"].iloc[1].endswith("lower lr")

@@ -23,10 +23,11 @@ from optuna.trial import Trial, TrialState
 from pipeline import processes
 from pipeline.errors import InputError
 from pipeline.tuning import storages, studies
+from pipeline.tuning.notes import Notes
 from pipeline.tuning.storages import Storage
-from pipeline.tuning.studies import Wanted
+from pipeline.tuning.studies import Order
 
-WANTED: list[Wanted] = [({"x": 0.25}, {"first": "test1"}), ({"x": 0.75}, {"first": "test2"})]
+ORDERS: list[Order] = [({"x": 0.25}, Notes(first="test1")), ({"x": 0.75}, Notes(first="test2"))]
 SPACE: dict[str, optuna.distributions.BaseDistribution] = {"x": FloatDistribution(0, 1)}
 
 
@@ -34,8 +35,8 @@ def sampler(begun: int) -> BaseSampler:
     return TPESampler(seed=begun, n_startup_trials=3)
 
 
-def take(storage: Storage, study: Study, n_trials: int = 100, wanted: Sequence[Wanted] = ()) -> Trial | None:
-    return studies.claim(storage, study, SPACE, wanted, n_trials, sampler)
+def take(storage: Storage, study: Study, n_trials: int = 100, orders: Sequence[Order] = ()) -> Trial | None:
+    return studies.claim(storage, study, SPACE, orders, n_trials, sampler)
 
 
 def finish(study: Study, trial: Trial | None, value: float | None = None) -> None:
@@ -96,13 +97,13 @@ def test_the_same_trials_are_drawn_after_a_kill_as_without(
             if place == killed and how == "asked":  # and not yet told who it is
                 with monkeypatch.context() as patch, pytest.raises(RuntimeError):
                     patch.setattr(processes, "me", died)
-                    take(storage, study, wanted=WANTED)
-            trial = take(storage, study, wanted=WANTED)
+                    take(storage, study, orders=ORDERS)
+            trial = take(storage, study, orders=ORDERS)
             if place == killed and how == "running":
                 study.tell(trial, state=TrialState.FAIL)  # without a reason
                 storage = storages.open_storage(None, folder)
                 study = new(storage)
-                again = take(storage, study, wanted=WANTED)
+                again = take(storage, study, orders=ORDERS)
                 assert again is not None and trial is not None and again.params == trial.params
                 trial = again
             finish(study, trial)
@@ -177,17 +178,17 @@ def test_another_process_with_the_same_number_is_not_the_one_that_died() -> None
 
 def test_what_is_wanted_is_tried_once_and_first(journal: Storage) -> None:
     study = new(journal)
-    trials = [take(journal, study, wanted=WANTED) for _ in range(3)]
+    trials = [take(journal, study, orders=ORDERS) for _ in range(3)]
     assert [x(trial) for trial in trials[:2]] == [0.25, 0.75] and x(trials[2]) not in (0.25, 0.75)
 
 
 def test_another_attempt_knows_what_the_first_was_given_and_not_what_it_found(journal: Storage) -> None:
     study = new(journal)
-    trial = take(journal, study, wanted=WANTED)
+    trial = take(journal, study, orders=ORDERS)
     assert trial is not None
     trial.set_user_attr("fid_classifier_5k", 1.0)
     study.tell(trial, state=TrialState.FAIL)
-    again = take(journal, study, wanted=WANTED)
+    again = take(journal, study, orders=ORDERS)
     assert again is not None
     assert again.user_attrs == {"first": "test1", "retry_of": 0, "process": processes.me()}
 

@@ -1,0 +1,1 @@
+"""What people type beside the stages: dcgan sample, walk, compare, promote, new, dashboard."""

@@ -1,0 +1,90 @@
+"""A trained generator by what people call it: the folder of a run or training, or a model's address in MLflow."""
+import argparse
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline import folders
+from pipeline.errors import InputError
+
+if TYPE_CHECKING:  # torch takes seconds, which --help does not have
+    import numpy as np
+    from torch import Tensor
+
+    from pipeline.gan.networks import Network
+
+MODEL = "a run's folder, like models/test4, or a model in MLflow, like models:/m-1234 or runs:/5678/generator"
+
+
+@dataclass(frozen=True)
+class OpenedGenerator:
+    """A network, and what makes uint8 images (n, c, h, w) of rows (n, z_dim + classes), as `latent.rows` has them."""
+    network: "Network"
+    images: "Callable[[Tensor], np.ndarray]"
+
+
+@contextmanager
+def opened(model: str) -> Iterator[OpenedGenerator]:
+    """The generator that `model` names, ready to generate; InputError when there is none.
+
+    One in a folder generates as the stages do: with the batch-norm statistics of its training, on the device and in the
+    precision that its study asks for. One in MLflow has these statistics inside.
+    """
+    if re.match(r"[a-z][a-z0-9+-]+:/", model):
+        yield _logged(model)
+        return
+    from pipeline.gan import checkpoint, devices, sampling
+    from pipeline.latent import rows
+    from pipeline.params import reading
+    from pipeline.params.sections import Hardware
+    folder = training(Path(model))
+    found = checkpoint.load_model(folder)
+    params = next((parent / reading.PARAMS for parent in folder.absolute().parents
+                   if (parent / reading.PARAMS).exists()), None)
+    device = devices.choose(reading.load(params).hardware if params else Hardware())
+    found.G.to(device.device)
+    with sampling.evaluating(found.G, found.network, found.sampling, device):
+        yield OpenedGenerator(found.network, lambda asked: rows.images(found.G, found.network, asked, device))
+
+
+def training(folder: Path) -> Path:
+    """The folder of one training: `folder`, or of a run with several its first seed."""
+    seeds = sorted(folder.glob("seed*/model.json"), key=lambda path: (len(path.parent.name), path.parent.name))
+    return folder if (folder / "model.json").exists() or not seeds else seeds[0].parent
+
+
+def _logged(address: str) -> OpenedGenerator:
+    from pipeline.gan import literature
+    from pipeline.tracking import generators, store
+    here = folders.repository() / "mlflow.db"
+    if not (os.environ.get("MLFLOW_TRACKING_URI") or here.exists()) and address.startswith(("models:", "runs:")):
+        raise InputError(f"{here}: not found, so there is no {address}; run this in a study's folder, or set "
+                         "MLFLOW_TRACKING_URI")
+    store.connect()
+    network, images = generators.load(address)
+    return OpenedGenerator(literature.network(**network), images)
+
+
+def conditions(network: "Network", count: int, label: int | None) -> "Tensor | None":
+    """One-hot labels (count, classes): all `label`, or one class after the other; None for an unconditional network.
+
+    InputError when the network has no such class.
+    """
+    from pipeline.gan import sampling
+    from pipeline.latent import rows
+    if label is None:
+        return sampling.labels(network, count)
+    if not network.classes:
+        raise InputError(f"--label {label}: this generator is unconditional: drop --label")
+    return rows.one_class(network, label, count)
+
+
+def seed(word: str) -> int:
+    """A seed of the command line."""
+    if not word.isdecimal() or int(word) >= 2**63:
+        raise argparse.ArgumentTypeError(f"{word}: expected a whole number from 0 to 2^63 - 1")
+    return int(word)

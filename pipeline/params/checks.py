@@ -1,0 +1,60 @@
+"""What must hold between the keys of params.yaml."""
+import json
+from typing import get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from pipeline.errors import suggestion
+from pipeline.params.searching import KNOBS, Range, Search, values_of
+from pipeline.params.sections import Run
+from pipeline.params.study import Study
+
+
+def problem(study: Study) -> str:
+    """The first thing that is wrong between the keys of the study, or ''."""
+    if "reference" in study.runs:
+        return "runs.reference: models/reference holds the classifier; choose another name"
+    if len(set(study.seeds)) < len(study.seeds):
+        twice = next(seed for seed in study.seeds if study.seeds.count(seed) > 1)
+        return f"seeds = {study.seeds}: {twice} is there twice"
+    for name, run in study.runs.items():
+        if run.decay_epochs > run.epochs:
+            return f"runs.{name}.decay_epochs = {run.decay_epochs}: expected at most epochs = {run.epochs}"
+    for key, names in (("internals.runs", study.internals.runs), ("search.first", study.search.first)):
+        for name in names:
+            if name not in study.runs:
+                return f"{key}: no run {name!r}{suggestion(name, study.runs)}; there are {', '.join(study.runs)}"
+    if study.data.name == "images" and (study.data.directory is None or study.data.pictures is None):
+        missing = ("directory: a folder, .zip or .tar of pictures" if study.data.directory is None else
+                   "pictures: how they become arrays, like {size: 64, channels: 3, smallest: 64}")
+        return f"data.name = 'images': expected also data.{missing}"
+    return _search_problem(study.search)
+
+
+def _search_problem(search: Search) -> str:
+    types = get_type_hints(Run, include_extras=True)
+    for key, knob in search.space.items():
+        if key not in KNOBS:
+            return f"search.space.{key}: expected one of {', '.join(KNOBS)}{suggestion(key, KNOBS)}"
+        if found := _knob_problem(knob, TypeAdapter(types[key])):
+            return f"search.space.{key}{found}"
+    if search.objectives not in (["fid"], ["fid", "probe"]):
+        return f"search.objectives = {search.objectives}: expected [fid] or [fid, probe]"
+    return ""
+
+
+def _knob_problem(knob: Range | list[float] | float, adapter: TypeAdapter[float]) -> str:
+    """What makes the values of a knob unfit for its parameter, with where it is, or ''."""
+    if isinstance(knob, Range):
+        if not knob.low < knob.high:
+            return f" = {knob.low:g} to {knob.high:g}: expected low < high; for one value write just that"
+        if knob.log and knob.low <= 0:
+            return f".low = {knob.low:g}: a logarithmic range starts above 0"
+    if isinstance(knob, list) and len(set(knob)) < len(knob):
+        return f" = {knob}: a value is there twice"
+    for value in values_of(knob):
+        try:
+            adapter.validate_json(json.dumps(int(value) if value.is_integer() else value))
+        except ValidationError as error:
+            return f" = {value:g}: expected {error.errors()[0]['msg'].removeprefix('Input should be ')}"
+    return ""

@@ -1,0 +1,30 @@
+"""A whole params.yaml: what one study is."""
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import Field
+
+from pipeline.params.scoring import Evaluate, Internals
+from pipeline.params.searching import Search
+from pipeline.params.sections import Data, Hardware, Label, ReferenceFit, Run, Section, Seed, Train
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transfer(Section):
+    """A discriminator of another study, by its model's folder, that is probed on this study's data."""
+    model: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study(Section):
+    """`runs` x `seeds` trainings on one data set, all that is measured about them, and a search for a better run."""
+    data: Data
+    hardware: Hardware = field(default_factory=Hardware)
+    reference: ReferenceFit = field(default_factory=ReferenceFit)
+    train: Train = field(default_factory=Train)
+    runs: Annotated[dict[Label, Run], Field(min_length=1)]
+    seeds: Annotated[list[Seed], Field(min_length=1)] = field(default_factory=lambda: [0])
+    evaluate: Evaluate = field(default_factory=Evaluate)
+    internals: Internals
+    search: Search = field(default_factory=Search)
+    transfers: dict[Label, Transfer] = field(default_factory=dict)

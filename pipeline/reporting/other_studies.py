@@ -1,0 +1,153 @@
+"""The other studies of the repository that have been scored: one row for each of their runs."""
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import InputError
+from pipeline.params import reading
+from pipeline.reporting import headlines, rounding
+from pipeline.reporting.blocks import Block, Details, Figures, Heading, Items, Paragraph, Picture, Table
+from pipeline.reporting.inside import Topic
+from pipeline.reporting.inside import read as topics_of
+from pipeline.reporting.results import Names, Result
+from pipeline.reporting.results import read as result_of
+
+PROBE = "probe_accuracy_test"
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A run of another study, by STUDY or STUDY/RUN; its data set, and the scores of real images, if they are known."""
+    name: str
+    data: str
+    result: Result
+    controls: dict[str, Any]
+    topics: list[Topic]
+
+    @property
+    def names(self) -> Names:
+        """The names of its scores."""
+        return Names.of(self.result.scores)
+
+    def share(self, name: str, of: str = "") -> str:
+        """One of its accuracies, or '' where there is none."""
+        value = self.result.scores.get(f"{name}{of}", self.controls.get(f"{name}{of}"))
+        return "" if value is None else rounding.share(value)
+
+
+def read(folder: Path) -> tuple[list[Scored], list[str]]:
+    """All runs of the studies in `folder` whose seeds have all been scored, and a line for each unreadable study."""
+    found, problems = [], []
+    for path in sorted(folder.glob(f"*/{reading.PARAMS}")):
+        reports, name = path.parent / "reports", path.parent.name
+        if not any((reports / "evaluate").glob("*/*/scores.json")):
+            continue
+        try:
+            study = reading.load(path)
+            known = reports / "reference" / "scores.json"
+            controls = json.loads(known.read_text()) if known.exists() else {}
+            for run in study.runs:
+                seeds = [seed for seed in study.seeds
+                         if (reports / "evaluate" / run / f"seed{seed}" / "scores.json").exists()]
+                if seeds:
+                    result = result_of(run, study.runs[run], seeds, reports)
+                    called = name if len(study.runs) == 1 else f"{name}/{run}"
+                    found.append(Scored(called, described(study.data), result, controls,
+                                        topics_of(reports / "internals", [run])[0]))
+        except (InputError, OSError, ValueError) as error:
+            problems.append(f"{name}: {error}")
+    return found, problems
+
+
+def described(data: Any) -> str:
+    """The name of a data set; of pictures, that of their archive."""
+    return Path(data.directory).stem if data.name == "images" else str(data.name)
+
+
+def blocks(folder: Path) -> list[Block]:
+    """The section on other studies."""
+    scored, problems = read(folder)
+    found: list[Block] = [Heading(2, "Other studies", "other-studies")]
+    found += [Paragraph(f"Not readable: {problem}", "absent") for problem in problems]
+    if not scored:
+        return [*found, Paragraph("No other study has been scored yet: `cd studies/udacity-svhn && dvc repro report` "
+                                  "runs one, `dvc repro -f -s report` here then shows it.", "absent")]
+    found += [
+        Paragraph("Systems of the literature, most of them far shorter or smaller than in their source, as their "
+                  "params.yaml says. A distance is measured in the classifier of its own data set: compare within a "
+                  "data set only."),
+        table(scored),
+        Paragraph("Each row with one training is one draw. A probe is worth what it has beyond its controls: the same "
+                  "D untrained, a CNN of its layers trained on the labels, and raw pixels.", "note"),
+        Items(conditional(scored)), Figures([picture(one) for one in scored], "grid")]
+    if elsewhere := transfers(folder):
+        found += [Heading(3, "Discriminators on other data"), elsewhere, Paragraph(
+            "The features of a study's D on a data set it was not trained on, as the paper does with ImageNet and "
+            "CIFAR-10.", "note")]
+    return found + inside(scored)
+
+
+def table(scored: list[Scored]) -> Table:
+    """Distance, precision and recall, and the probe with its controls, of every run."""
+    rows = []
+    for one in scored:
+        floor = next((key for key in one.controls if key.startswith("fid_") and "_infinity" not in key), None)
+        real = "" if floor is None else rounding.stated(one.controls[floor])
+        if floor is not None and not floor.startswith(f"{one.names.fid}_of"):
+            real += f" ({floor.split('_')[2]})"
+        rows.append([one.name, one.data, str(len(one.result.trainings)), one.result.stated(one.names.fid), real,
+                     *(one.share(name) for name in (one.names.precision, one.names.recall, PROBE)),
+                     one.share(PROBE, "_of_untrained_D"), one.share("accuracy_test_of_supervised_CNN"),
+                     one.share(PROBE, "_of_pixels")])
+    return Table(["study", "data", "trainings", "distance ↓", "of real test images", "precision ↑", "recall ↑",
+                  "probe ↑", "untrained D", "supervised CNN", "raw pixels"], rows, left=2,
+                 label="Scores of other studies")
+
+
+def picture(one: Scored) -> Picture:
+    """The samples of a run."""
+    scores = one.result.scores
+    text = f"{one.data}, {scores['images_seen']:,.0f} images seen. {headlines.near(scores, one.names)}"
+    return Picture(one.result.first.folder / "samples.png", f"{one.name}: samples", text.strip(), one.name)
+
+
+def conditional(scored: list[Scored]) -> list[str]:
+    """A sentence on every conditional generator: what its labelled samples teach a nearest-neighbour classifier."""
+    said = []
+    for one in scored:
+        scores = one.result.scores
+        names = [key for key in scores if key.startswith("nearest_neighbour_error_")
+                 and not key.endswith(("_std", "_of_real_images"))]
+        if names and f"{names[-1]}_of_real_images" in scores:
+            errors = [rounding.share(scores[f"{names[-1]}{of}"]) for of in ("", "_of_real_images")]
+            said.append(f"**{one.name}** is conditional: a nearest-neighbour classifier fitted on "
+                        f"{names[-1].split('_')[-1]} of its labelled samples misreads {errors[0]} of real images, one "
+                        f"fitted on as many real images {errors[1]}.")
+    return said
+
+
+def transfers(folder: Path) -> Table | None:
+    """The accuracies of discriminators on data that they were not trained on, with the controls."""
+    rows = []
+    for file in sorted(folder.glob("*/reports/transfer/*/scores.json")):
+        scores = json.loads(file.read_text())
+        rows.append([f"{file.parents[3].name}: {file.parent.name}", f"{scores['images_seen']:,}", *(
+            rounding.share(scores[name]) if name in scores else "" for name in (
+                PROBE, f"{PROBE}_of_untrained_D", "accuracy_test_of_supervised_CNN", f"{PROBE}_of_pixels"))])
+    return Table(["transfer", "images seen", "probe ↑", "untrained D", "supervised CNN", "raw pixels"], rows,
+                 label="Probes of discriminators on data that they were not trained on") if rows else None
+
+
+def inside(scored: list[Scored]) -> list[Block]:
+    """What was seen inside other studies' networks, folded away."""
+    found: list[Block] = []
+    for one in scored:
+        if one.topics:
+            folded: list[Block] = []
+            for topic in one.topics:
+                view = topic.views[0]
+                folded += [Heading(4, f"{topic.title} (sec. {topic.section})"),
+                           *([Paragraph(view.to_see)] if view.to_see else []), *view.blocks(), *topic.numbers()]
+            found.append(Details(f"Inside the networks of {one.name}", folded))
+    return found

@@ -1,0 +1,73 @@
+"""Generators in MLflow: logged without pickle, and found again by their address."""
+import os
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from pipeline.errors import DivergedError, InputError
+from pipeline.gan import literature, sampling
+from pipeline.gan.fast import switch
+
+CODE = Path(__file__).with_name("serving.py")
+
+
+def log(G: nn.Module, network: dict[str, Any]) -> str:
+    """Logs G to the active run as the model `generator`, and returns its id.
+
+    G is on the CPU in eval mode and takes rows, as `sampling.by_rows` has it; `network` are the arguments of
+    `literature.network`. What is logged needs PyTorch and MLflow, and nothing of this project: `serving` says how.
+    """
+    import mlflow
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+    from mlflow.types.schema import Array
+    made = literature.network(**network)
+    facts = {"network": network, "z_dim": made.z_dim, "prior": made.prior, "classes": made.classes, "low": made.low}
+    whole, numbers = DataType.long, Array(DataType.double)
+    asked = Schema([ColSpec(kind, name, required=False)
+                    for name, kind in (("seed", whole), ("z", numbers), ("label", whole))])
+    signature = ModelSignature(asked, Schema([TensorSpec(np.dtype("uint8"), (-1, *made.image))]))
+    versions = [f"{package.__name__}=={package.__version__.partition('+')[0]}" for package in (torch, np, pd)]
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), switch.switched(False):
+        warnings.simplefilter("ignore")  # torch.export's notes on its own archive, MLflow's on Python's versions
+        graph = torch.export.export(G, (sampling.example(made),), dynamic_shapes=({0: torch.export.Dim("images")},))
+        graph.example_inputs = None  # the only pickle in the archive
+        torch.export.save(graph, f"{folder}/generator.pt2")
+        info = mlflow.pyfunc.log_model(
+            name="generator", python_model=str(CODE), artifacts={"graph": f"{folder}/generator.pt2"},
+            model_config=facts, signature=signature, input_example=pd.DataFrame({"seed": [1, 2]}),
+            pip_requirements=versions)
+    return str(info.model_id)
+
+
+def load(address: str) -> tuple[dict[str, Any], Callable[[Tensor], np.ndarray]]:
+    """The arguments of `literature.network` that the model at `address` was logged with, and what makes images of rows.
+
+    The model's own code runs here. InputError when there is no model, or it is no generator of this project;
+    DivergedError when images are not finite.
+    """
+    os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+    import mlflow
+    from mlflow.exceptions import MlflowException
+    try:
+        made = mlflow.pyfunc.load_model(address).unwrap_python_model()
+        network: dict[str, Any] = made.facts["network"]
+    except Exception as error:  # whatever MLflow, its store, the network and code that is not ours raise
+        raise InputError(f"{address}: not a generator that this project has logged to MLflow "
+                         f"({(str(error).splitlines() or [type(error).__name__])[0]})") from None
+
+    def images(rows: Tensor) -> np.ndarray:
+        try:
+            found: np.ndarray = made.images(rows)
+            return found
+        except MlflowException as error:
+            raise DivergedError(f"{address}: {error.message}") from None
+
+    return network, images

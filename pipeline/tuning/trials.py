@@ -1,0 +1,187 @@
+"""One trial of a search: a short training that is measured on the way, and reported to MLflow and to the dashboard.
+
+A trial whose process dies goes on from its checkpoint in the scratch folder, whoever takes it up on the same machine;
+elsewhere it begins anew.
+"""
+import math
+import os
+import shutil
+import sys
+import traceback
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from optuna.artifacts import FileSystemArtifactStore, upload_artifact
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
+from optuna.study import Study
+from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna_dashboard import save_note
+from optuna_dashboard.artifact import get_artifact_path
+from sqlalchemy.exc import SQLAlchemyError
+
+from pipeline import folders, stage
+from pipeline.errors import DivergedError
+from pipeline.gan import literature, training
+from pipeline.gan.updates import State
+from pipeline.observing import Observer
+from pipeline.params.searching import KNOBS
+from pipeline.params.sections import Run
+from pipeline.scores import probe
+from pipeline.tracking import store, tracker
+from pipeline.tracking.store import Description
+from pipeline.tracking.tracker import Tracker
+from pipeline.tuning import notes, space, studies
+from pipeline.tuning.analysis import PROBE
+from pipeline.tuning.notes import Notes
+from pipeline.tuning.setup import Setup
+
+ARTIFACTS = "optuna_artifacts"
+
+
+def attempt(setup: Setup, study: Study, trial: Trial) -> None:
+    """Runs `trial` to its end, whatever that is: a failure is a result too, with a reason and without a score."""
+    run, state, reason, tracking = run_of(setup, trial), TrialState.FAIL, "", Tracker()
+    kind = stage.digest(asdict(run), notes.read(trial).seed)
+    scratch = folders.work("search", study.study_name, f"{studies.first(trial)}-{kind}")
+    try:
+        with (studies.heartbeat(setup.storage, trial),
+              tracker.run(describe(setup, study, trial, run, scratch)) as tracking):
+            try:
+                state = fit(setup, trial, run, scratch, tracking)
+            except (StorageInternalError, SQLAlchemyError, UpdateFinishedTrialError):
+                raise
+            except Exception as error:  # of a network, a score or the disk: the other trials may do better
+                reason = f"{type(error).__name__}: {error}".splitlines()[0]
+                tracking.tags({"optuna.state": state.name, "optuna.reason": reason})
+                if not isinstance(error, DivergedError):
+                    traceback.print_exc()
+                raise Failed from None
+            tracking.tags({"optuna.state": state.name})
+    except Failed:
+        notes.write(trial, Notes(reason=reason))
+    except KeyboardInterrupt:
+        notes.write(trial, Notes(interrupted=True))
+        study.tell(trial, state=TrialState.FAIL)  # without a reason: the next attempt goes on from the checkpoint
+        raise
+    except UpdateFinishedTrialError:
+        print(f"trial {trial.number}: this process was silent for so long that another took it", file=sys.stderr)
+        return
+    annotate(setup, trial, tracking.address, scratch / "samples")
+    scores = notes.read(trial).scores
+    objectives = (setup.score, PROBE)[:len(study.directions)]
+    study.tell(trial, [scores[key] for key in objectives] if state == TrialState.COMPLETE else None, state)
+    shutil.rmtree(scratch, ignore_errors=True)
+    outcome = reason or f"{setup.score} {scores[setup.score]:.2f}"
+    tried = ", ".join(f"{key} {getattr(run, key):g}" for key in KNOBS)
+    print(f"trial {trial.number} {state.name.lower()}: {outcome}; {tried}", file=sys.stderr)
+
+
+class Failed(Exception):
+    """Ends a trial's run in MLflow as FAILED."""
+
+
+def run_of(setup: Setup, trial: Trial | FrozenTrial) -> Run:
+    """The run that `trial` trains."""
+    return space.run_of(trial.params, setup.search.space, setup.train.run, exact=bool(notes.read(trial).first))
+
+
+def fit(setup: Setup, trial: Trial, run: Run, scratch: Path, tracking: Tracker) -> TrialState:
+    """Trains `run` and leaves its scores with `trial`; COMPLETE, or PRUNED when it was hopeless."""
+    seed = seed_of(setup, trial)
+    state = training.start(literature.network(run.network, run.width, run.violate), run, seed, setup.device)
+    ended = TrialState.COMPLETE
+    for point in points(setup, state, run, seed, scratch, tracking):
+        notes.write(trial, Notes(images_seen=point.images_seen, scores={setup.score: point.fid}))
+        if len(trial.study.directions) == 1:
+            trial.report(point.fid, point.place)
+            if point.place < setup.search.images and trial.should_prune():
+                tracking.tags({"optuna.pruned_at": str(point.place)})
+                ended = TrialState.PRUNED
+                break
+    accuracy = probe_accuracy(setup, state)
+    notes.write(trial, Notes(scores={PROBE: accuracy}))
+    tracking.metrics({PROBE: accuracy}, state.images_seen)
+    return ended
+
+
+def seed_of(setup: Setup, trial: Trial) -> int:
+    """The seed of a repetition, or else of all trials."""
+    seed = notes.read(trial).seed
+    return setup.search.seed if seed is None else seed
+
+
+@dataclass(frozen=True)
+class Point:
+    """One distance on the curve of a trial. Trials of all batch sizes have the same places; the images that were seen
+    are up to a batch more.
+    """
+    place: int
+    images_seen: int
+    fid: float
+
+
+def points(setup: Setup, state: State, run: Run, seed: int, scratch: Path, tracking: Tracker) -> Iterator[Point]:
+    """Trains `state` to the end of the budget; yields a point at every multiple of search.fid_every and at the end.
+
+    What an earlier attempt has already seen comes first.
+    """
+    budget, every = setup.search.images, setup.search.fid_every
+    observer = Observer(setup.reference, setup.train, setup.device, scratch, tracking, every,
+                        lambda progress: progress.images_seen == budget)
+    curves, yielded = observer.resume(state), 0
+
+    def fresh() -> Iterator[Point]:
+        nonlocal yielded
+        for row in curves.fid[yielded:]:
+            seen = int(row["images_seen"])
+            yield Point(budget if seen == budget else seen // every * every, seen, row[setup.score])
+        yielded = len(curves.fid)
+
+    yield from fresh()
+    steps = training.train(state, setup.train_images, setup.train_labels, run.batch, budget, seed,
+                           math.gcd(every, setup.train.report_images), setup.device, decay=0)  # a budget, not epochs
+    for _ in observer.observe(steps, state, curves):
+        yield from fresh()
+
+
+def probe_accuracy(setup: Setup, state: State) -> float:
+    """The accuracy on the validation images of the linear probe on D's features, fitted on training images."""
+    count = setup.search.probe_images
+    train, validation = probe.features(state.D, state.network, (setup.train_images[:count], setup.validation_images),
+                                       setup.device)
+    found = probe.score(train, setup.train_labels[:count], validation, setup.validation_labels,
+                        setup.reference.facts["classes"], setup.scoring.probe_validation, setup.search.probe_C)
+    return found["accuracy_test"]
+
+
+def describe(setup: Setup, study: Study, trial: Trial, run: Run, scratch: Path) -> Description:
+    """What MLflow is told about a trial at its start."""
+    known = notes.read(trial)
+    name = known.first or f"trial {trial.number if known.of is None else known.of}"
+    name += "" if known.seed is None else f", seed {known.seed}"
+    params = asdict(run) | {"images": setup.search.images, "seed": seed_of(setup, trial)}
+    tags = {"optuna.study": study.study_name, "optuna.trial": str(trial.number), "data": setup.meta["sha256"]}
+    tags |= {f"hardware.{key}": str(value) for key, value in setup.device.facts.items()}
+    return Description(name, params, setup.meta, tags, id_file=scratch / "mlflow_run",
+                       experiment=store.experiment("search"), parent=study.study_name.removesuffix("-seeds"))
+
+
+def annotate(setup: Setup, trial: Trial, address: str, samples: Path) -> None:
+    """Shows on the trial's page of the dashboard what came out, and where MLflow has it."""
+    known = notes.read(trial)
+    lines = [f"{key}: **{known.scores[key]:.6g}**" for key in (setup.score, PROBE) if key in known.scores]
+    if known.reason:
+        lines.append(f"failed: {known.reason}")
+    if address:
+        notes.write(trial, Notes(mlflow_run=address.rpartition("/")[2]))
+        server = os.environ.get("MLFLOW_TRACKING_URI", "")
+        server = server.rstrip("/") if server.startswith("http") else "http://127.0.0.1:5000"
+        lines.append(f"[MLflow run]({server}{address}), once `make ui` runs")
+    if pictures := sorted(samples.glob("*.png")):
+        folder = folders.repository() / ARTIFACTS
+        folder.mkdir(exist_ok=True)
+        kept = FileSystemArtifactStore(folder)
+        artifact = upload_artifact(artifact_store=kept, file_path=str(pictures[-1]), study_or_trial=trial)
+        lines.append(f"![samples]({get_artifact_path(trial, artifact)})")
+    save_note(trial, "\n\n".join(lines))

@@ -1,0 +1,253 @@
+"""Tracking: what MLflow is told, and that nothing MLflow does can hurt a training."""
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from pipeline.gan import sampling
+from pipeline.tracking import tracker as tracking
+from pipeline.tracking.store import Description, Store
+from pipeline.tracking.tracker import BackgroundTracker, Tracker
+from tests import made_up
+from tests.conftest import FP32, ROOT, command
+
+DATA = {"name": "digits", "url": "https://example.org/digits", "sha256": "ab" * 32}
+
+
+def description(**changes: Any) -> Description:
+    return Description(**({"name": "test1", "params": {"lr": 1e-4}, "data": DATA, "tags": {"model": "m1"}} | changes))
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project in which tracking is on."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DCGAN_TRACKING")
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    monkeypatch.setattr(tracking, "FLUSH_SECONDS", 0.1)
+    return tmp_path
+
+
+def runs(project: Path) -> list[Any]:
+    client = mlflow.MlflowClient(f"sqlite:///{project / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("dcgan")
+    return [] if experiment is None else list(client.search_runs([experiment.experiment_id]))
+
+
+def curve(project: Path, run: Any, key: str) -> list[tuple[int, float]]:
+    client = mlflow.MlflowClient(f"sqlite:///{project / 'mlflow.db'}")
+    return sorted((metric.step, metric.value) for metric in client.get_metric_history(run.info.run_id, key))
+
+
+@pytest.mark.filterwarnings("ignore")  # MLflow's own dependencies
+class TestWithMLflow:
+    """Against a real store, in the project's folder."""
+
+    def test_a_run_carries_parameters_curves_pictures_and_the_way_back(self, project: Path) -> None:
+        with tracking.run(description(tags={"model": "m1", "data": "d1"})) as tracker:
+            tracker.metrics({"loss_D": 1.5, "loss_G": 0.5}, 100)
+            tracker.metrics({"loss_D": 1.25, "fid": float("inf")}, 200)
+            tracker.image("samples", Image.new("L", (8, 8), 200), 200)
+            tracker.tags({"model": "m2"})
+        run, = runs(project)
+        assert run.info.status == "FINISHED" and run.info.run_name == "test1"
+        assert run.data.params == {"lr": "0.0001"}
+        assert curve(project, run, "loss_D") == [(100, 1.5), (200, 1.25)] and "fid" not in run.data.metrics
+        assert run.data.tags["model"] == "m2" and run.data.tags["data"] == "d1"
+        assert run.data.tags["process"].split(":")[1] == str(os.getpid())
+        assert run.inputs.dataset_inputs[0].dataset.name == "digits"
+        assert run.info.artifact_uri.startswith(str(project / "mlruns"))
+        pictures = list((project / "mlruns").rglob("samples*step*200*.png"))
+        assert len(pictures) == 1 and Image.open(pictures[0]).getpixel((3, 3)) == 200
+
+    def test_a_resumed_run_goes_on_without_repeating_points(self, project: Path) -> None:
+        same = description(id_file=project / "id")
+        for points in ([(100, 1.0), (200, 2.0)], [(200, 2.0), (300, 3.0)]):
+            with tracking.run(same) as tracker:
+                for step, value in points:
+                    tracker.metrics({"loss_D": value}, step)
+        run, = runs(project)
+        assert curve(project, run, "loss_D") == [(100, 1.0), (200, 2.0), (300, 3.0)]
+
+    def test_scores_join_the_run_that_made_the_model(self, project: Path) -> None:
+        for name, model in (("test1", "m1"), ("test2", "m2")):
+            with tracking.run(description(name=name, tags={"model": model})) as tracker:
+                tracker.metrics({"loss_D": 1.0}, 1)
+        with tracking.run(description(tags={"model": "m2"}, same="model")) as tracker:
+            tracker.metrics({"fid": 7.0}, 2)
+        found = {run.info.run_name: run.data.metrics.get("fid") for run in runs(project)}
+        assert found == {"test1": None, "test2": 7.0}
+
+    def test_a_logged_generator_is_found_with_its_scores(self, project: Path) -> None:
+        model = made_up.model(project / "one", "guidelines-28", 0.25)
+        with tracking.run(description()) as tracker:
+            tracker.model(model.G, model.facts["network"], {"fid": 3.5}, 100)
+        run, = runs(project)
+        found, = mlflow.search_logged_models([run.info.experiment_id], "metrics.fid < 4", output_format="list")
+        assert found.source_run_id == run.info.run_id
+        command("sample", f"runs:/{run.info.run_id}/generator", "--n", "5", "mlflow.npz")
+        command("sample", found.model_uri, "--n", "5", "again.npz")
+        assert Path("mlflow.npz").read_bytes() == Path("again.npz").read_bytes()
+        z = sampling.prior(model.network, 5, torch.Generator().manual_seed(0))
+        with np.load("mlflow.npz") as arrays:
+            ours = sampling.sample(model.G, model.network, z, FP32)
+            assert abs(arrays["images"].astype(int) - ours).max() <= 1 and ours.std() > 9
+
+    def test_a_child_is_found_under_its_parent_even_if_it_is_there_first(
+            self, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        child = BackgroundTracker(description(name="child", parent="study 1", experiment="searches"), Store())
+        child.metrics({"fid": 3.0}, 1)
+        time.sleep(1)
+        with tracking.run(description(name="parent", tags={"study": "study 1"}, same="study", experiment="searches")):
+            pass
+        child.close("FINISHED")
+        client = mlflow.MlflowClient(f"sqlite:///{project / 'mlflow.db'}")
+        experiment = client.get_experiment_by_name("searches")
+        assert experiment is not None and runs(project) == []
+        found = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
+        assert found["child"].data.tags["mlflow.parentRunId"] == found["parent"].info.run_id
+        assert found["child"].data.metrics["fid"] == 3 and "does not answer" not in capsys.readouterr().err
+        assert child.address == f"/#/experiments/{experiment.experiment_id}/runs/{found['child'].info.run_id}"
+
+    def test_the_end_of_the_block_is_the_status_of_the_run(self, project: Path) -> None:
+        for error in (KeyboardInterrupt, ValueError):
+            with pytest.raises(error), tracking.run(description(name=error.__name__)):
+                raise error
+        assert {run.info.run_name: run.info.status for run in runs(project)} == {
+            "KeyboardInterrupt": "KILLED", "ValueError": "FAILED"}
+
+    def test_a_run_whose_process_was_killed_is_closed_by_the_next(self, project: Path) -> None:
+        store = Store()
+        store.open(description(name="killed"))
+        dead = subprocess.Popen(["true"])
+        dead.wait()
+        mlflow.set_tag("process", f"{os.uname().nodename}:{dead.pid}:0.00")
+        mlflow.end_run("RUNNING")
+        with tracking.run(description(name="next")):
+            pass
+        assert {run.info.run_name: run.info.status for run in runs(project)} == {"killed": "KILLED", "next": "FINISHED"}
+
+    @pytest.mark.slow
+    def test_two_processes_may_create_the_store_at_once(self, project: Path) -> None:
+        code = ("from pipeline.tracking import tracker; from pipeline.tracking.store import Description\n"
+                "with tracker.run(Description('w', {}, %r, {})) as t: t.metrics({'x': 1.0}, 1)" % DATA)
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        workers = [subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE, text=True)
+                   for _ in range(3)]
+        for worker in workers:
+            assert "does not answer" not in worker.communicate()[1] and worker.returncode == 0
+        assert [run.data.metrics["x"] for run in runs(project)] == [1.0] * 3
+
+
+class Away(Store):
+    """A store that fails so many times before it answers, and remembers what it was told."""
+
+    def __init__(self, failures: float, pause: float = 0) -> None:
+        super().__init__()
+        self.failures, self.pause = failures, pause
+        self.told: list[Any] = []
+
+    def _answer(self, *words: Any) -> None:
+        time.sleep(self.pause)
+        if self.failures > 0:
+            self.failures -= 1
+            raise ConnectionError("no route to host\nand more")
+        self.told.append(words)
+
+    def open(self, description: Description) -> None:
+        self._answer("open")
+
+    def metrics(self, rows: list[tuple[str, float, int, int]]) -> None:
+        self._answer("metrics", [(key, step) for key, _, _, step in rows])
+
+    def image(self, key: str, picture: Image.Image, step: int) -> None:
+        self._answer("image", step)
+
+    def close(self, status: str) -> None:
+        self._answer("close", status)
+
+
+@pytest.fixture
+def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, seconds in (("FLUSH_SECONDS", 0.1), ("RETRY_SECONDS", 0.05), ("CLOSE_SECONDS", 0.3)):
+        monkeypatch.setattr(tracking, name, seconds)
+
+
+def report(tracker: Tracker) -> None:
+    tracker.metrics({"loss": 1.0}, 1)
+    tracker.metrics({"loss": 2.0}, 2)
+    tracker.image("samples", Image.new("L", (2, 2), 9), 2)
+    tracker.metrics({"loss": 3.0}, 3)
+
+
+def test_metrics_are_written_in_batches_and_in_order(quick: None) -> None:
+    store = Away(0)
+    tracker = BackgroundTracker(description(), store)
+    report(tracker)
+    tracker.close("FINISHED")
+    assert store.told == [("open",), ("metrics", [("loss", 1), ("loss", 2)]), ("image", 2), ("metrics", [("loss", 3)]),
+                          ("close", "FINISHED")]
+
+
+def test_a_store_that_comes_back_gets_everything(quick: None, capsys: pytest.CaptureFixture[str]) -> None:
+    store = Away(failures=3)
+    tracker = BackgroundTracker(description(), store)
+    report(tracker)
+    tracker.close("FINISHED")
+    assert [words[0] for words in store.told] == ["open", "metrics", "image", "metrics", "close"]
+    assert capsys.readouterr().err == "tracking: MLflow does not answer (no route to host); going on without it\n"
+
+
+@pytest.mark.parametrize(("failures", "pause"), [(float("inf"), 0), (0, 30)], ids=["away", "hanging"])
+def test_a_store_that_stays_away_costs_a_warning_and_a_file(
+        quick: None, tmp_path: Path, capsys: pytest.CaptureFixture[str], failures: float, pause: float) -> None:
+    begin = time.monotonic()
+    tracker = BackgroundTracker(description(), Away(failures, pause))
+    report(tracker)
+    assert time.monotonic() - begin < 0.05  # reporting waits for nobody
+    tracker.close("FINISHED")
+    assert time.monotonic() - begin < 5
+    assert "/.work/tracking/test1-" in capsys.readouterr().err
+    file, = (tmp_path / ".work/tracking").glob("*/reports.jsonl")
+    rescued = [json.loads(line) for line in file.read_text().splitlines()]
+    rows = [row[:2] for line in rescued if line["method"] == "metrics" for row in line["rows"]]
+    assert rows == [["loss", 1.0], ["loss", 2.0], ["loss", 3.0]]
+    picture, = (line["picture"] for line in rescued if line["method"] == "image")
+    assert Image.open(file.parent / picture).getpixel((0, 0)) == 9
+
+
+def test_an_unreachable_server_does_not_stop_a_run(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick: None) -> None:
+    monkeypatch.delenv("DCGAN_TRACKING")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    with tracking.run(description()) as tracker:
+        tracker.metrics({"loss": 1.0}, 1)
+    assert list((tmp_path / ".work/tracking").glob("*/reports.jsonl"))
+
+
+@pytest.mark.filterwarnings("ignore")  # MLflow's own dependencies
+def test_the_pages_are_served_before_the_first_run_and_a_server_is_only_named(
+        project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from pipeline.tracking import ui
+    started: list[list[str]] = []
+    monkeypatch.setattr(os, "execv", lambda program, words: started.append(words))
+    ui.main("5001")
+    assert "no runs yet" in capsys.readouterr().out
+    assert started[0][2:4] == ["mlflow", "ui"] and f"sqlite:///{project / 'mlflow.db'}" in started[0]
+    with tracking.run(description()):
+        pass
+    ui.main("5001")
+    assert "dcgan: http://127.0.0.1:5001/#/experiments/1/runs" in capsys.readouterr().out and len(started) == 2
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project / 'other.db'}")
+    ui.main("5001")
+    assert f"sqlite:///{project / 'other.db'}" in started[2] and "no runs yet" in capsys.readouterr().out
