@@ -100,9 +100,12 @@ def _width(result: Result) -> float:
 
 
 def _logarithmic(axis: Axes) -> None:
-    """A logarithmic axis with a few labels in each decade."""
+    """A logarithmic axis, of what is drawn already, with the fewer labels in a decade the more decades there are."""
     axis.set_yscale("log")
-    axis.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7), numticks=20))
+    low, high = axis.get_ylim()
+    decades = math.log10(high / low)
+    subs = (1, 1.5, 2, 3, 5, 7) if decades < 1.5 else (1, 2, 5) if decades < 3 else (1,)
+    axis.yaxis.set_major_locator(LogLocator(subs=subs, numticks=20))
     axis.yaxis.set_major_formatter("{x:g}")
     axis.yaxis.set_minor_locator(NullLocator())
 

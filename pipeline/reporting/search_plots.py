@@ -18,9 +18,9 @@ GOOD, BAD, KNOWN, WEAK = *COLOURS[:3], "#999999"
 
 
 def marks(axis: Axes, trials: pd.DataFrame, x: str, score: str) -> None:
-    """Every scored trial as a dot: filled when complete, hollow where it was ended, in colour if known before."""
+    """Every scored trial as a dot: filled when complete, hollow when pruned, in colour if known before."""
     complete, known = trials["state"] == "COMPLETE", trials["first"] != ""
-    for label, chosen, fill, rim, marker in (("ended early", trials["state"] == "PRUNED", "none", WEAK, "o"),
+    for label, chosen, fill, rim, marker in (("pruned", trials["state"] == "PRUNED", "none", WEAK, "o"),
                                              ("complete", complete & ~known, GOOD, GOOD, "o"),
                                              ("known before", complete & known, KNOWN, KNOWN, "s")):
         axis.scatter(trials[x][chosen], trials[score][chosen], s=28, label=label, facecolors=fill, edgecolors=rim,

@@ -21,7 +21,7 @@ BATCH = 250  # images at a time at most
 class Generator(PythonModel):
     """The graph of G in eval mode, float32 (n, z_dim + classes) -> (n, c, h, w), and the `facts` that it is asked by.
 
-    Those are z_dim, prior ("uniform" or "normal"), classes (0: it is told no label) and low, the value of black.
+    Those are z_dim, prior ("uniform" or "normal"), classes (0: it is unconditional) and low, the value of black.
     """
 
     def load_context(self, context: PythonModelContext) -> None:
@@ -31,7 +31,7 @@ class Generator(PythonModel):
 
     def predict(self, context: PythonModelContext, model_input: pd.DataFrame,
                 params: dict[str, Any] | None = None) -> np.ndarray:
-        """uint8 images (n, c, h, w), one for each row; without labels a class after the other, in turns.
+        """uint8 images (n, c, h, w), one for each row; without labels one class after another.
 
         MlflowException, which a server answers with status 400, says what is wrong with a row.
         """
@@ -76,7 +76,7 @@ class Generator(PythonModel):
         for row, label in enumerate(labels):
             if "label" in rows and not 0 <= label < classes:
                 raise _refusal(f"row {row}: label {label}; " + (f"expected one from 0 to {classes - 1}" if classes else
-                                                                "this generator is told none"))
+                                                                "this generator is unconditional"))
         return (torch.tensor(labels)[:, None] == torch.arange(classes)).float()
 
 

@@ -35,7 +35,7 @@ def experiment(kind: str = "") -> str:
 
 @dataclass(frozen=True)
 class Description:
-    """What MLflow is told of a run at its start: its name, parameters, data set and tags.
+    """What MLflow gets about a run at its start: its name, parameters, data set and tags.
 
     `id_file` keeps the MLflow id of a run that may be resumed. With `same`, the name of a tag, the newest run that has
     the same value of that tag is continued, if there is one. With `parent`, the run is nested under the newest run

@@ -107,8 +107,8 @@ def test_what_a_model_cannot_answer_is_said(project: Path, question: dict[str, A
         served.predict(pd.DataFrame(question))
 
 
-def test_a_generator_that_is_told_no_label_says_so(project: Path) -> None:
-    with pytest.raises(mlflow.MlflowException, match="row 0: label 3; this generator is told none"):
+def test_an_unconditional_generator_says_so(project: Path) -> None:
+    with pytest.raises(mlflow.MlflowException, match="row 0: label 3; this generator is unconditional"):
         mlflow.pyfunc.load_model(addresses(project)["guidelines-28"]).predict(pd.DataFrame({"seed": [1], "label": [3]}))
 
 
