@@ -21,10 +21,10 @@ dashboard: .venv/installed  ## optuna-dashboard on this project's searches
 	@$(ACTIVATE) && dcgan dashboard $(DASHBOARD_PORT)
 
 test: .venv/installed  ## the tests without the slow ones, as many at a time as there are cores
-	$(ACTIVATE) && pytest -n auto -m "not slow"
+	$(ACTIVATE) && pytest -n auto --dist loadgroup -m "not slow"
 
 test-all: .venv/installed  ## every test
-	$(ACTIVATE) && pytest -n auto
+	$(ACTIVATE) && pytest -n auto --dist loadgroup
 
 lint: .venv/installed
 	$(ACTIVATE) && flake8 pipeline tests benchmarks && isort --check pipeline tests benchmarks && mypy

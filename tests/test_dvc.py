@@ -72,6 +72,9 @@ def test_the_files_that_people_read_stay_short() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 150
 
 
+TOGETHER = pytest.mark.xdist_group("clone")  # in one process, one after the other
+
+
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh clone of this project, as it stands here, with a study small enough for a test: two runs on digits."""
@@ -119,6 +122,7 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1))
 
 
+@TOGETHER
 @pytest.mark.slow
 def test_the_study_in_a_fresh_clone(clone: Path) -> None:
     """From nothing to a report; nothing; code that changes or does not; one branch; the run-cache; the same bytes."""
@@ -164,6 +168,7 @@ def test_the_study_in_a_fresh_clone(clone: Path) -> None:
     assert ran(dvc(clone, "repro", "report")) == set()  # the same bytes
 
 
+@TOGETHER
 @pytest.mark.slow
 def test_what_dvc_shows(clone: Path) -> None:
     """Chief metrics without warnings, few columns, plots of every training, and what a parameter changed."""
@@ -178,6 +183,7 @@ def test_what_dvc_shows(clone: Path) -> None:
     git(clone, "checkout", "params.yaml")
 
 
+@TOGETHER
 @pytest.mark.slow
 def test_experiments_in_the_workspace_in_a_copy_and_in_the_queue(clone: Path) -> None:
     """They share scratch, precision and MLflow's store with the repository, and leave it as it was."""
@@ -194,6 +200,7 @@ def test_experiments_in_the_workspace_in_a_copy_and_in_the_queue(clone: Path) ->
     assert git(clone, "status", "--porcelain", "--untracked-files=no") == ""
 
 
+@TOGETHER
 @pytest.mark.slow
 def test_a_study_is_a_folder_of_its_own_that_shares_what_others_made(clone: Path) -> None:
     home = clone / "studies/small"
@@ -209,6 +216,7 @@ def test_a_study_is_a_folder_of_its_own_that_shares_what_others_made(clone: Path
     assert ran(output) >= {"train@test4-0"}
 
 
+@TOGETHER
 @pytest.mark.slow
 def test_a_search_and_its_promoted_winner(clone: Path) -> None:
     """The search in the study's clone; its winner becomes a run, which is trained, scored and reported like any."""
@@ -223,6 +231,7 @@ def test_a_search_and_its_promoted_winner(clone: Path) -> None:
     assert "| searched |" in page and "searched: samples" in page
 
 
+@TOGETHER
 @pytest.mark.slow
 def test_dvc_commit_over_other_code_is_found_out(clone: Path) -> None:
     """DVC records what it is told to; the next stage refuses to build on it, in one line."""

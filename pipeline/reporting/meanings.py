@@ -27,7 +27,7 @@ SAMPLES = (
     Meaning("fid", "classifier", "↓", False, FID + "The features are those of a classifier of this very data set. It "
             "is no Inception FID: no published number may be set beside it, nor one of another data set."),
     Meaning("fid", "inception", "↓", False, FID + "The features are Inception-v3's, in the weights and the resizing "
-            "that metrics.json names. Published numbers may be set beside it when they have the same resizing, count "
+            "that scores.json names. Published numbers may be set beside it when they have the same resizing, count "
             "of samples and real images; many have 50,000."),
     Meaning("fid_infinity", "classifier", "↓", False, "The classifier's distance, extrapolated to infinitely many "
             "samples (Chong & Forsyth 2020): free of the bias of their count, not of that of the training images'. May "

@@ -73,7 +73,7 @@ def test_it_survives_the_disk_and_belongs_to_its_data(reference: Reference, data
 
 def test_the_studys_classifier_reads_mnist() -> None:
     """The committed result of stage reference: at least 99 % of MNIST's test images."""
-    command = ["git", "show", "HEAD:reports/reference/metrics.json"]
+    command = ["git", "show", "HEAD:reports/reference/scores.json"]
     show = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
     assert json.loads(show.stdout)["classifier_accuracy_test"] >= 0.99
 
