@@ -51,15 +51,21 @@ class Description:
     parent: str | None = None
 
 
-def connect() -> None:
-    """MLflow speaks to the server or the file where this project's runs are; it prints no more than errors."""
+def connect() -> bool:
+    """MLflow speaks to the server or the file where this project's runs are; it prints no more than errors.
+
+    True for the file. Ask before MLflow is told: it puts what it is told into MLFLOW_TRACKING_URI.
+    """
     for name, value in (("MLFLOW_HTTP_REQUEST_TIMEOUT", "20"), ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1"),
                         ("MLFLOW_DISABLE_TELEMETRY", "true")):
         os.environ.setdefault(name, value)
     import mlflow
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    mlflow.set_tracking_uri(os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{folders.repository() / 'mlflow.db'}")
+    file = f"sqlite:///{folders.repository() / 'mlflow.db'}"
+    address = os.environ.get("MLFLOW_TRACKING_URI") or file
+    mlflow.set_tracking_uri(address)
+    return address == file
 
 
 def provenance() -> dict[str, str]:
@@ -84,13 +90,12 @@ class Store:
     def open(self, description: Description) -> None:
         """The run exists and is this thread's active run, with everything that is known at its start."""
         import mlflow
-        connect()
+        local = connect()
         # Two processes that create one database at the same time break it.
         folders.work().mkdir(exist_ok=True)
         with FileLock(folders.work("mlflow.lock")):
             found = mlflow.get_experiment_by_name(description.experiment)
             if found is None:
-                local = not os.environ.get("MLFLOW_TRACKING_URI")
                 where = str(folders.repository() / "mlruns") if local else None
                 found = mlflow.get_experiment(mlflow.create_experiment(description.experiment, where))
             self.experiment_id = found.experiment_id

@@ -69,6 +69,19 @@ class TestWithMLflow:
         pictures = list((project / "mlruns").rglob("samples*step*200*.png"))
         assert len(pictures) == 1 and Image.open(pictures[0]).getpixel((3, 3)) == 200
 
+    def test_a_study_keeps_its_artifacts_with_the_repositorys(
+            self, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (project / "studies/mine").mkdir(parents=True)
+        monkeypatch.chdir(project / "studies/mine")
+        for _ in range(2):  # MLflow remembers the address of the first
+            with tracking.run(description()) as tracker:
+                tracker.image("samples", Image.new("L", (8, 8)), 200)
+        client = mlflow.MlflowClient(f"sqlite:///{project / 'mlflow.db'}")
+        experiment = client.get_experiment_by_name("dcgan mine")
+        assert experiment is not None and experiment.artifact_location == str(project / "mlruns")
+        assert {path.name for path in (project / "studies/mine").iterdir()} == set()
+        assert len(list((project / "mlruns").rglob("samples*.png"))) == 2
+
     def test_a_resumed_run_goes_on_without_repeating_points(self, project: Path) -> None:
         same = description(id_file=project / "id")
         for points in ([(100, 1.0), (200, 2.0)], [(200, 2.0), (300, 3.0)]):
