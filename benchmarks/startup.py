@@ -1,7 +1,8 @@
-"""How long one waits for the first line of a stage, and for a `dvc repro` that has nothing to do: python -m
-benchmarks.startup
+"""How long one waits for help, fingerprints, a stage, and a `dvc repro` that has nothing to do.
 
-After `dvc repro`. Medians; the first start after a boot, which reads PyTorch from disk, takes longer.
+    python -m benchmarks.startup
+
+After `dvc repro report`. Medians; the first start after a boot, which reads PyTorch from disk, takes longer.
 """
 import statistics
 import subprocess
@@ -10,15 +11,19 @@ import time
 from collections.abc import Callable
 
 REPETITIONS = 5
+PYTHON = [sys.executable, "-u", "-m"]
 
 
 def main() -> None:
-    """Prints seconds."""
-    words = ("test4", "data/mnist", "models/reference", "models/test4", "reports/train/test4")
-    for what, call in (("first line of python -m pipeline.train", lambda: first_line("train", *words)),
-                       ("python -m pipeline.report --help", lambda: first_line("report", "--help")),
+    """Prints seconds, and how many columns and bytes DVC has for the study."""
+    for what, call in (("dcgan --help", lambda: whole(*PYTHON, "pipeline", "--help")),
+                       ("dcgan search --help", lambda: whole(*PYTHON, "pipeline", "search", "--help")),
+                       ("python -m pipeline.code", lambda: whole(*PYTHON, "pipeline.code")),
+                       ("first line of python -m pipeline.train", lambda: first_line("train", "test4", "0")),
                        ("dvc repro report with nothing to do", idle)):
         print(f"{what}: {median(call):.2f} s", flush=True)
+    table = subprocess.run(["dvc", "exp", "show", "--csv"], check=True, capture_output=True, text=True).stdout
+    print(f"dvc exp show: {len(table.splitlines()[0].split(','))} columns")
 
 
 def median(call: Callable[[], float]) -> float:
@@ -26,10 +31,17 @@ def median(call: Callable[[], float]) -> float:
     return statistics.median(call() for _ in range(REPETITIONS))
 
 
+def whole(*words: str) -> float:
+    """Seconds of a command."""
+    begin = time.perf_counter()
+    subprocess.run(words, check=True, capture_output=True)
+    return time.perf_counter() - begin
+
+
 def first_line(stage: str, *words: str) -> float:
     """Seconds until a stage shows something; then it is stopped."""
     begin = time.perf_counter()
-    with subprocess.Popen([sys.executable, "-u", "-m", f"pipeline.{stage}", *words], stdout=subprocess.PIPE,
+    with subprocess.Popen([*PYTHON, f"pipeline.{stage}", *words], stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT) as process:
         assert process.stdout
         process.stdout.read(1)
