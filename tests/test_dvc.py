@@ -77,8 +77,18 @@ TOGETHER = pytest.mark.xdist_group("clone")  # in one process, one after the oth
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone for several tests."""
+    return cloned(tmp_path_factory.mktemp("clone") / "project")
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Path:
+    """A clone in which nothing has run yet."""
+    return cloned(tmp_path / "project")
+
+
+def cloned(folder: Path) -> Path:
     """A fresh clone of this project, as it stands here, with a study small enough for a test: two runs on digits."""
-    folder = tmp_path_factory.mktemp("clone") / "project"
     folder.mkdir()
     listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT,
                             capture_output=True, check=True, text=True).stdout.split("\0")
@@ -112,6 +122,13 @@ def dvc(folder: Path, *words: str, fails: bool = False) -> str:
     return result.stdout + (result.stderr if fails else "")
 
 
+def recorded(folder: Path) -> None:
+    """The study has its report, and git has both; quick where that is so already."""
+    dvc(folder, "repro", "report")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "Results", "--allow-empty")
+
+
 def ran(output: str) -> set[str]:
     return {line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")}
 
@@ -122,10 +139,10 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1))
 
 
-@TOGETHER
 @pytest.mark.slow
-def test_the_study_in_a_fresh_clone(clone: Path) -> None:
+def test_the_study_in_a_fresh_clone(fresh: Path) -> None:
     """From nothing to a report; nothing; code that changes or does not; one branch; the run-cache; the same bytes."""
+    clone = fresh
     assert ran(dvc(clone, "repro", "report")) == EVERYTHING
     page = (clone / "reports/report.md").read_text()
     assert "| test1 | 64 |" in page and "| test4 | 100 |" in page
@@ -172,6 +189,7 @@ def test_the_study_in_a_fresh_clone(clone: Path) -> None:
 @pytest.mark.slow
 def test_what_dvc_shows(clone: Path) -> None:
     """Chief metrics without warnings, few columns, plots of every training, and what a parameter changed."""
+    recorded(clone)
     shown = subprocess.run([sys.executable, "-m", "dvc", "metrics", "show"], cwd=clone, capture_output=True, text=True)
     assert shown.returncode == 0 and "test4.fid_classifier_400" in shown.stdout and not shown.stderr.strip()
     columns = dvc(clone, "exp", "show", "--csv").splitlines()[0].split(",")
@@ -187,6 +205,7 @@ def test_what_dvc_shows(clone: Path) -> None:
 @pytest.mark.slow
 def test_experiments_in_the_workspace_in_a_copy_and_in_the_queue(clone: Path) -> None:
     """They share scratch, precision and MLflow's store with the repository, and leave it as it was."""
+    recorded(clone)
     assert "test4" in dvc(clone, "exp", "run", "-S", "runs.test4.leak=0.1", "report")
     assert "leak: 0.1" in (clone / "params.yaml").read_text()
     git(clone, "reset", "-q", "--hard")
@@ -203,6 +222,7 @@ def test_experiments_in_the_workspace_in_a_copy_and_in_the_queue(clone: Path) ->
 @TOGETHER
 @pytest.mark.slow
 def test_a_study_is_a_folder_of_its_own_that_shares_what_others_made(clone: Path) -> None:
+    recorded(clone)
     home = clone / "studies/small"
     output = dvc(home, "repro", "report")
     assert {name for name in ran(output)} >= {"reference", "train@test4-0", "report"}
@@ -235,6 +255,7 @@ def test_a_search_and_its_promoted_winner(clone: Path) -> None:
 @pytest.mark.slow
 def test_dvc_commit_over_other_code_is_found_out(clone: Path) -> None:
     """DVC records what it is told to; the next stage refuses to build on it, in one line."""
+    recorded(clone)
     losses = clone / "pipeline/gan/losses.py"
     before = losses.read_text()
     losses.write_text(before.replace("clamp(min=-60)", "clamp(min=-58)"))
@@ -258,10 +279,11 @@ def test_a_training_that_is_killed_ends_in_the_same_bytes(
     shutil.rmtree(tmp_path / "models/test4")
     shutil.rmtree(tmp_path / "reports/train")
     process, read = started("train", "test4", "0")
-    while not (list(tmp_path.glob(".work/train/*/state.pt")) and (tmp_path / "reports/train").exists()):
+    curve = tmp_path / "reports/train/test4/seed0/losses.csv"
+    while not (list(tmp_path.glob(".work/train/*/state.pt")) and curve.exists()):
         assert process.is_alive(), read()
         time.sleep(0.01)
-    assert (tmp_path / "reports/train/test4/seed0/losses.csv").read_text().startswith("images_seen")  # live
+    assert curve.read_text().startswith("images_seen")  # it grows while the training runs
     os.kill(process.pid, sent)
     process.join()
     assert process.exitcode == (-9 if sent == signal.SIGKILL else 130) and not (tmp_path / "models/test4").exists()
