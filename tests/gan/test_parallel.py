@@ -29,23 +29,26 @@ def torchrun(*words: str | Path, processes: int = 2) -> subprocess.CompletedProc
 @pytest.fixture
 def digits(params: Params) -> Params:
     params(STUDY)
-    assert stage("fetch", "digits", "data").returncode == 0
-    assert stage("reference", "digits", "data", "reference", "scores").returncode == 0
+    for name in ("fetch", "reference"):
+        result = stage(name)
+        assert result.returncode == 0, result.stderr
     return params
 
 
 @pytest.mark.slow
 def test_two_processes_give_the_losses_of_one(digits: Params) -> None:
-    words = "pipeline.train", "test4", "data", "reference"
-    together = torchrun(*words, "together/model", "together/report")
+    trained = Path("reports/train/test4/seed0")
+    together = torchrun("pipeline.train", "test4", "0")
     assert together.returncode == 0, together.stderr
-    single = stage("train", "test4", "data", "reference", "single/model", "single/report")
+    trained.rename("together")
+    single = stage("train", "test4", "0")
     assert single.returncode == 0, single.stderr
-    a, b = (pd.read_csv(f"{folder}/report/losses.csv") for folder in ("together", "single"))
+    trained.rename("single")
+    a, b = (pd.read_csv(f"{folder}/losses.csv") for folder in ("together", "single"))
     assert a.images_seen.tolist() == b.images_seen.tolist() and len(a) > 10
     first = a.images_seen <= 1400
     np.testing.assert_allclose(a[first], b[first], rtol=2e-3)  # later, what rounding moved apart has grown
-    fid = [pd.read_csv(f"{folder}/report/fid.csv").iloc[0, 1] for folder in ("together", "single")]
+    fid = [pd.read_csv(f"{folder}/fid.csv").iloc[0, 1] for folder in ("together", "single")]
     assert fid[0] == pytest.approx(fid[1], rel=0.02)
     assert not [*Path(".work/train").iterdir()]
 
@@ -53,10 +56,10 @@ def test_two_processes_give_the_losses_of_one(digits: Params) -> None:
 @pytest.mark.slow
 def test_a_batch_that_does_not_divide_is_one_line(digits: Params) -> None:
     digits(STUDY | {"runs.test4.batch": 45})
-    refused = torchrun("pipeline.train", "test4", "data", "reference", "model", "report")
+    refused = torchrun("pipeline.train", "test4", "0")
     assert refused.returncode != 0
     assert "train: a batch has 45 images, which do not divide among 2 processes" in refused.stderr
-    assert not Path("model").exists()
+    assert not Path("models/test4").exists()
 
 
 @pytest.mark.parametrize(("n", "batch", "total", "expected"), [
