@@ -11,7 +11,8 @@ from pipeline.errors import DivergedError, InputError, ScoreError, suggestion
 COMMANDS = ("new", "sample", "walk", "compare", "promote", "dashboard")
 STAGES = {
     "code": "record whose behaviour has changed", "fetch": "bring the data set",
-    "reference": "fit the classifier that distances are measured with", "train": "train one run with one seed",
+    "reference": "fit the classifiers that distances are measured with",
+    "controls": "score real images, pixels, and a network taught the labels", "train": "train one run with one seed",
     "evaluate": "score one training", "internals": "look inside the networks of a run",
     "transfer": "probe another study's discriminator", "report": "write the report",
     "search": "work on the search for better runs; several may"}

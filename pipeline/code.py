@@ -20,7 +20,7 @@ from pipeline.errors import InputError
 
 FOLDER = Path("code")
 ROOT = Path(__file__).resolve().parent.parent
-STAGES = ("fetch", "reference", "train", "evaluate", "internals", "transfer", "search", "report")
+STAGES = ("fetch", "reference", "controls", "train", "evaluate", "internals", "transfer", "search", "report")
 LEFT_OUT = ("pipeline.tracking", "pipeline.params.checks", "pipeline.params.study")
 PACKAGES = {"PIL": "pillow", "jinja2": "Jinja2", "matplotlib": "matplotlib", "numpy": "numpy", "optuna": "optuna",
             "pandas": "pandas", "safetensors": "safetensors", "scipy": "scipy", "sklearn": "scikit-learn",

@@ -14,6 +14,11 @@ def data(name: str) -> Path:
     return Path("data") / name
 
 
+def judge(number: int, reference: Path = REFERENCE) -> Path:
+    """Classifier `number` of a `reference`, whose first one lies in that folder itself."""
+    return reference / f"judge{number + 1}" if number else reference
+
+
 def model(run: str, seed: int) -> Path:
     """The networks of one training."""
     return Path("models") / run / f"seed{seed}"

@@ -23,6 +23,7 @@ from pipeline.errors import InputError
 from pipeline.gan import checkpoint, devices, literature, parallel, training
 from pipeline.gan.networks import Network
 from pipeline.gan.training import Progress
+from pipeline.gan.updates import State
 from pipeline.observing import Curves, Observer
 from pipeline.params import reading
 from pipeline.params.sections import Run
@@ -52,7 +53,7 @@ def _train(name: str, seed: int) -> None:
     where = f"{reading.PARAMS}: runs.{name}"
     network = network_of(run, dataset, where)
     train_images = dataset.train_images[:run.images]
-    check(run, len(train_images), where)
+    check(run, len(train_images), study.train.fid_every, where)
     reference = reference_model.load(folders.REFERENCE, dataset.digest)
     code.check_made("reference", reference.facts.get("code"), folders.REFERENCE)
     device = devices.choose(study.hardware)
@@ -76,19 +77,32 @@ def _train(name: str, seed: int) -> None:
                                study.train.report_images, device, run.decay_epochs)
         steps = observer.observe(steps, state, curves)
         written = -CURVES_SECONDS
-        for _ in bar(steps, f"{name} seed {seed}", state.images_seen, total) if first else steps:
+        for _ in bar(steps, f"{name} seed {seed}", state.images_seen, total, curves) if first else steps:
             if first and time.monotonic() - written >= CURVES_SECONDS:
                 write_curves(report, curves)
                 written = time.monotonic()
         facts |= {"network": {"name": run.network, "width": run.width, "violate": run.violate}, "leak": run.leak,
                   "images": len(train_images), "images_seen": state.images_seen, "code": code.digest("train"),
-                  "packages": code.packages("train")}
+                  "packages": code.packages("train"), "collapse": curves.signs}
+        others = further(observer, state, curves, facts)
         if first:
-            tracking.tags({"model": checkpoint.save_model(model, state.G, state.D, facts)})
+            tracking.tags({"model": checkpoint.save_model(model, state.G, state.D, facts, others)})
     if first:
         write(report, curves, scratch / "samples")
         (scratch / observing.STATE).unlink(missing_ok=True)  # first: a half-removed folder must not be resumed
         shutil.rmtree(scratch)
+
+
+def further(observer: Observer, state: State, curves: Curves, facts: dict[str, Any]) -> dict[str, bytes]:
+    """The further generators that the run keeps, by name; of the best, `facts` says when and by what it was."""
+    found: dict[str, bytes] = {}
+    if state.average is not None:
+        found["ema"] = observer.weights(state, averaged=True)
+    best = curves.best()
+    if state.run.keep == "best" and best is not None and observer.first:
+        found["best"] = (observer.scratch / observing.BEST).read_bytes()
+        facts["best"] = dict(zip(("distance", "score", "images_seen"), best))
+    return found
 
 
 def network_of(run: Run, dataset: Dataset, where: str) -> Network:
@@ -109,10 +123,13 @@ def network_of(run: Run, dataset: Dataset, where: str) -> Network:
     return network
 
 
-def check(run: Run, images: int, where: str) -> None:
-    """InputError when a mini-batch has more images than there are."""
+def check(run: Run, images: int, fid_every: int, where: str) -> None:
+    """InputError when a mini-batch has more images than there are, or when a curve of one point has the best."""
     if run.batch > images:
         raise InputError(f"{where}.batch = {run.batch}: expected at most {images}, the training images")
+    if run.keep == "best" and run.epochs == 1 and fid_every >= images:
+        raise InputError(f"{where}.keep = 'best': the curve of one epoch of {images} images has one point; expected "
+                         f"train.fid_every = {fid_every} to be smaller, or more epochs")
 
 
 def describe(name: str, seed: int, facts: dict[str, Any], dataset: Dataset, scratch: Path) -> Description:
@@ -124,9 +141,10 @@ def describe(name: str, seed: int, facts: dict[str, Any], dataset: Dataset, scra
 
 
 def write_curves(report: Path, curves: Curves) -> None:
-    """Writes losses.csv and fid.csv into the folder `report`, each whole at any moment."""
+    """Writes losses.csv, fid.csv, variance.csv and events.csv into the folder `report`, each whole at any moment."""
     for key, rows in vars(curves).items():
-        text = pd.DataFrame(rows).to_csv(index=False, float_format="%.6g") if rows else "images_seen\n"
+        empty = "images_seen,sign,begins,says\n" if key == "events" else "images_seen\n"
+        text = pd.DataFrame(rows).to_csv(index=False, float_format="%.6g") if rows else empty
         files.write(report / f"{key}.csv", text.encode())
 
 
@@ -139,13 +157,14 @@ def write(report: Path, curves: Curves, samples: Path) -> None:
             shutil.copy(samples / observing.picture(row["images_seen"]), temporary / "samples")
 
 
-def bar(steps: Iterator[Progress], name: str, done: int, total: int) -> Iterator[Progress]:
-    """Passes progress on and shows it: images/s, losses, time left."""
+def bar(steps: Iterator[Progress], name: str, done: int, total: int, curves: Curves) -> Iterator[Progress]:
+    """Passes progress on and shows it: images/s, losses, time left, and signs of a collapse."""
     interval = 0.5 if sys.stderr.isatty() else 15
     with tqdm(desc=name, initial=done, total=total, unit=" images", unit_scale=True, mininterval=interval,
               smoothing=0.1, dynamic_ncols=True) as shown:
         for progress in steps:
-            shown.set_postfix_str(f"loss D {progress.loss_D:.3f} G {progress.loss_G:.3f}", refresh=False)
+            warning = f", COLLAPSED ({', '.join(curves.signs)})" if curves.signs else ""
+            shown.set_postfix_str(f"loss D {progress.loss_D:.3f} G {progress.loss_G:.3f}{warning}", refresh=False)
             shown.update(progress.images_seen - shown.n)
             yield progress
 

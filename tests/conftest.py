@@ -36,9 +36,9 @@ SMALL: dict[str, Any] = {
     "seeds": [0],
     "evaluate": {"fid_images": 400, "probe_images": 600, "probe_validation": 0.3, "probe_C": [0.01, 0.1], "seeds": 2,
                  "memorisation_images": 100, "generated_labels": [200], "labels_per_class": 20, "resamples": 4,
-                 "supervised_updates": 20},
+                 "supervised_epochs": 2, "supervised_lr": [0.001]},
     "internals": {"runs": ["test4"], "points": 3, "steps": 3, "path_pairs": 4, "candidates": 60, "exemplars": 2,
-                  "trials": 5, "images": 50, "features": 2, "top": 3, "ablation_images": 140, "draws": 2,
+                  "trials": 5, "images": 50, "features": 2, "top": 3, "ablation_images": 140, "draws": 9, "pairs": 2,
                   "neighbours": 2, "neighbour_samples": 3},
     "search": {"space": {"batch": [32, 64, 100, 128, 256], "lr": {"low": 1e-5, "high": 1e-2, "log": True},
                          "beta1": {"low": 0.0, "high": 0.95}, "leak": {"low": 0.0, "high": 0.5}},
@@ -46,8 +46,8 @@ SMALL: dict[str, Any] = {
                "probe_images": 300, "n_trials": 5, "candidates": 1, "seeds": 1},
     "transfers": {},
 }
-PRELOADED = ["pipeline.fetch", "pipeline.reference", "pipeline.train", "pipeline.evaluate", "pipeline.internals",
-             "pipeline.transfer", "pipeline.search", "pipeline.report", "sklearn.datasets"]
+PRELOADED = [f"pipeline.{name}" for name in ("fetch", "reference", "controls", "train", "evaluate", "internals",
+                                             "transfer", "search", "report")] + ["sklearn.datasets"]
 
 Params = Callable[..., None]
 
@@ -105,7 +105,7 @@ def studied(tmp_path_factory: pytest.TempPathFactory, fingerprints: Path) -> Pat
             folder.mkdir()
             shutil.copytree(fingerprints, folder / "code")
             write_params(folder / "params.yaml", {})
-            for words in (["fetch"], ["reference"], ["train", "test4", "0"], ["evaluate", "test4", "0"],
+            for words in (["fetch"], ["reference"], ["controls"], ["train", "test4", "0"], ["evaluate", "test4", "0"],
                           ["internals", "test4"]):
                 result = stage(*words, folder=folder, environment={"DCGAN_TRACKING": "off"})
                 assert result.returncode == 0, result.stderr
@@ -116,7 +116,7 @@ def studied(tmp_path_factory: pytest.TempPathFactory, fingerprints: Path) -> Pat
 @pytest.fixture
 def study(params: Params, studied: Path, tmp_path: Path) -> Params:
     """`params` in a folder that has the data and the reference already."""
-    for part in ("data", "models/reference", "reports/reference"):
+    for part in ("data", "models/reference", "reports/controls"):
         (tmp_path / part).parent.mkdir(exist_ok=True)
         shutil.copytree(studied / part, tmp_path / part)
     return params

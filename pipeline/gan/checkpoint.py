@@ -1,7 +1,7 @@
 """Training states that can be resumed exactly, and trained models as files that hold no code."""
 import io
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ def save_state(path: Path, state: State, notes: Any) -> None:
         "G": state.G.state_dict(), "D": state.D.state_dict(),
         "optimiser_G": state.optimiser_G.state_dict(), "optimiser_D": state.optimiser_D.state_dict(),
         "generator": state.generator.get_state(), "images_seen": state.images_seen, "notes": notes}
+    if state.average is not None:
+        content["average"] = state.average.state_dict()
     buffer = io.BytesIO()
     torch.save(content, buffer)
     files.write(path, buffer.getvalue())
@@ -40,16 +42,25 @@ def load_state(path: Path, state: State) -> Any:
     state.optimiser_D.load_state_dict(content["optimiser_D"])
     state.generator.set_state(content["generator"])
     state.images_seen = content["images_seen"]
+    if state.average is not None:
+        state.average.load_state_dict(content["average"])
     return content["notes"]
+
+
+FURTHER = ("ema", "best")  # the average of G's weights, and the generator with the smallest distance on the curve
 
 
 @dataclass(frozen=True)
 class Model:
-    """A trained pair in eval mode on the CPU, its architecture, and what model.json says about it."""
+    """A trained pair in eval mode on the CPU, its architecture, and what model.json says about it.
+
+    `others` are further generators of the same training, by their names in FURTHER.
+    """
     G: Stack
     D: Stack
     network: Network
     facts: dict[str, Any]
+    others: dict[str, Stack] = field(default_factory=dict)
 
     @property
     def sampling(self) -> Sampling:
@@ -63,25 +74,34 @@ class Model:
         return self.facts["sha256"]["generator.safetensors"]
 
 
-def save_model(folder: Path, G: nn.Module, D: nn.Module, facts: dict[str, Any]) -> str:
+def save_model(folder: Path, G: nn.Module, D: nn.Module, facts: dict[str, Any],
+               others: dict[str, bytes] | None = None) -> str:
     """Writes both networks and model.json, which holds `facts`; returns the generator's digest.
 
-    Among the facts are `network`, the arguments of `literature.network`, and `leak`.
+    Among the facts are `network`, the arguments of `literature.network`, and `leak`. `others` are further generators,
+    by their names in FURTHER, as `weights` has them.
     """
+    content = {"discriminator": weights(D), "generator": weights(G)} | (others or {})
     with files.replacing(folder) as temporary:
-        for name, net in (("generator", G), ("discriminator", D)):
-            tensors = {key: value.detach().cpu().contiguous() for key, value in net.state_dict().items()}
-            files.write(temporary / f"{name}.safetensors", to_safetensors(tensors))
-        digests = {f"{name}.safetensors": files.sha256(temporary / f"{name}.safetensors")
-                   for name in ("discriminator", "generator")}
+        for name, tensors in content.items():
+            files.write(temporary / f"{name}.safetensors", tensors)
+        digests = {f"{name}.safetensors": files.sha256(temporary / f"{name}.safetensors") for name in content}
         files.write(temporary / "model.json", (json.dumps(facts | {"sha256": digests}, indent=2) + "\n").encode())
     return digests["generator.safetensors"]
 
 
-def _described(folder: Path, facts: dict[str, Any]) -> tuple[Network, tuple[Stack, Stack]]:
+def weights(net: nn.Module) -> bytes:
+    """The weights and buffers of `net` in the format of safetensors."""
+    return to_safetensors({key: value.detach().cpu().contiguous() for key, value in net.state_dict().items()})
+
+
+def _described(folder: Path, facts: dict[str, Any]) -> tuple[Network, dict[str, Stack]]:
+    """The network, and its untrained generators and discriminator by the names of their files."""
     try:
         network = literature.network(**facts["network"])
-        return network, build(network, facts["leak"], torch.Generator())
+        nets = dict(zip(("generator", "discriminator"), build(network, facts["leak"], torch.Generator())))
+        return network, nets | {name: build(network, facts["leak"], torch.Generator())[0] for name in FURTHER
+                                if f"{name}.safetensors" in facts["sha256"]}
     except InputError as error:
         raise InputError(f"{folder / 'model.json'}: {error}") from None
 
@@ -93,13 +113,14 @@ def load_model(folder: Path, data: str = "") -> Model:
     """
     try:
         facts = json.loads((folder / "model.json").read_text())
-        network, (G, D) = _described(folder, facts)
-        for name, net in (("generator", G), ("discriminator", D)):
+        network, nets = _described(folder, facts)
+        for name, net in nets.items():
             content = (folder / f"{name}.safetensors").read_bytes()
             if files.sha256(folder / f"{name}.safetensors") != facts["sha256"][f"{name}.safetensors"]:
                 raise InputError(f"{folder / name}.safetensors: {len(content):,} bytes that are not those model.json "
                                  "names; the file is damaged: delete it and run `dvc checkout` or `dvc repro`")
             net.load_state_dict(from_safetensors(content))
+            net.eval()
     except FileNotFoundError as error:
         raise InputError(f"{error.filename}: not found; run `dvc repro` to train it") from None
     except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
@@ -107,4 +128,5 @@ def load_model(folder: Path, data: str = "") -> Model:
     if data and facts["data"] != data:
         raise InputError(f"{folder}: trained on data {facts['data'][:12]}…, expected {data[:12]}…, those of the study; "
                          "run `dvc repro`")
-    return Model(G.eval(), D.eval(), network, facts)
+    G, D = nets.pop("generator"), nets.pop("discriminator")
+    return Model(G, D, network, facts, nets)

@@ -1,8 +1,6 @@
 """The literature's networks, side by side. What a source leaves open and every departure from it stands here.
 
 For all: a flattened image is height x width x channels, in Theano and PyTorch channels come first (weights permuted).
-The last mini-batch of an epoch has fewer real images and, as in the Keras and TensorFlow sources, a whole batch of
-fakes; conditional networks, like all of the paper's and PyTorch's sources, have as many fakes as real images there.
 What is done with two numbers that Keras and TensorFlow compute differently: running variances carry Bessel's correction
 in dense batch norms as well (theirs: in the others only; 1 % at batch 100); Adam adds epsilon after its bias correction
 (theirs: before it; equal after a few thousand updates).
@@ -43,7 +41,7 @@ NETWORKS = {
             conv_same(64, stride=2), LeakyReLU(), Dropout(0.3),
             conv_same(128, stride=2), LeakyReLU(), Dropout(0.3),
             Flatten(), Dense(1)),
-        weights="glorot", optimiser=Adam(epsilon=1e-7), updates="simultaneous"),
+        weights="glorot", optimiser=Adam(epsilon=1e-7), updates="simultaneous", last_fakes="a whole batch"),
 
     # "Implementing Deep Convolutional GANs" (Towards Data Science; code: rojagtap/DCGAN, cifar10/cifar.ipynb).
     # Its length is the article's 100 epochs, the notebook says 400. Departure: Keras' Adam decay 1e-8, which lowers lr
@@ -63,7 +61,7 @@ NETWORKS = {
             conv_same(256, stride=2), LeakyReLU(), Dropout(0.3),
             conv_same(128, stride=2), LeakyReLU(), Dropout(0.3),
             Flatten(), Dense(1)),
-        weights="glorot", optimiser=Adam(epsilon=1e-7), updates="simultaneous"),
+        weights="glorot", optimiser=Adam(epsilon=1e-7), updates="simultaneous", last_fakes="a whole batch"),
 
     # Udacity's deep-learning course, dcgan-svhn/DCGAN.ipynb. Departures: it stretches each mini-batch by its own
     # darkest pixel and never shuffles; here all images are scaled alike and reshuffled every epoch. Its running
@@ -80,7 +78,7 @@ NETWORKS = {
             conv_same(128, stride=2), KERAS_BN, LeakyReLU(),
             conv_same(256, stride=2), KERAS_BN, LeakyReLU(),
             Flatten(), Dense(1)),
-        weights="glorot", optimiser=Adam(epsilon=1e-8), updates="D then G"),
+        weights="glorot", optimiser=Adam(epsilon=1e-8), updates="D then G", last_fakes="a whole batch"),
 
     # Radford, Metz & Chintala 2016, arXiv 1511.06434, fig. 1; faces/train_uncond_dcgan.py.
     "paper-64": Network(
@@ -114,8 +112,9 @@ NETWORKS = {
             Labels(), Dense(1, bias=False)),
         weights="normal", optimiser=Adam(epsilon=1e-8, weight_decay=2.5e-5), updates="alternating"),
 
-    # The same, sec. 5.1; imagenet/load_pretrained.py, which has D, the length and the size of z. The rest is not
-    # published: G is D's mirror image here; prior, weight decay, batch size, lr and beta1 are those of the faces.
+    # The same, sec. 5.1; imagenet/load_pretrained.py has D, the length, the size of z and its prior. It has a trained G
+    # too, with which nobody has compared this one, D's mirror image. Weight decay, batch size, lr and beta1 are not
+    # published: here they are those of the faces.
     "paper-imagenet32": Network(
         image=(3, 32, 32), z_dim=256, prior="uniform",
         generator=(
@@ -136,8 +135,7 @@ NETWORKS = {
             Flatten(), Dense(1, bias=False)),
         weights="normal", optimiser=Adam(epsilon=1e-8, weight_decay=1e-5), updates="alternating"),
 
-    # PyTorch's example. Departures: it ends in a sigmoid and takes its loss from there, here the loss takes the logit;
-    # it makes as many fakes as there are real images in the last mini-batch, here a whole batch.
+    # PyTorch's example. Departure: it ends in a sigmoid and takes its loss from there, here the loss takes the logit.
     "torch-64": Network(
         image=(3, 64, 64), z_dim=100, prior="normal",
         generator=(

@@ -1,15 +1,20 @@
-"""The two players' losses: binary cross-entropy on logits, targets exactly 1 and 0 (Goodfellow et al. 2014, sec. 3).
+"""The two players' losses: binary cross-entropy on logits (Goodfellow et al. 2014, sec. 3).
 
--log(sigmoid(x)) = softplus(-x) and -log(1 - sigmoid(x)) = softplus(x).
+-log(sigmoid(x)) = softplus(-x) and -log(1 - sigmoid(x)) = softplus(x) = x + softplus(-x).
 """
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 
-def loss_D(logits_real: Tensor, logits_fake: Tensor) -> Tensor:
-    """D calls real images real and fakes fake: the sum of the two means, 2 log 2 for a D that cannot tell."""
-    return F.softplus(-logits_real).mean() + F.softplus(logits_fake).mean()
+def loss_D(logits_real: Tensor, logits_fake: Tensor, smoothing: float = 0.0) -> Tensor:
+    """D calls real images real and fakes fake: the sum of the two means, 2 log 2 for a D that cannot tell.
+
+    The target of real images is 1 - `smoothing`, that of fakes 0 (one-sided label smoothing, Salimans et al. 2016,
+    arXiv 1606.03498, sec. 3.4).
+    """
+    loss = F.softplus(-logits_real).mean() + F.softplus(logits_fake).mean()
+    return loss + smoothing * logits_real.mean() if smoothing else loss
 
 
 def loss_G(logits_fake: Tensor) -> Tensor:

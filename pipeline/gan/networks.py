@@ -129,7 +129,9 @@ class Network:
     `prior` is the distribution of the `z_dim` numbers of z: standard normal, or uniform over -1..1. With `classes`
     both networks are conditioned on the label. `weights` are drawn from Keras' glorot_uniform or from N(0, 0.02), batch
     norm's scales then from N(1, 0.02). `updates` of a mini-batch: both networks at once from one forward pass; D, then
-    G against the new D with the same z; or only one of them, G and D alternating.
+    G against the new D with the same z; or only one of them, G and D alternating. An epoch's last mini-batch of
+    real images may be short; then there is `a whole batch` of fakes, or `as many` as real images, which a conditional
+    network needs.
     """
     image: tuple[int, int, int]
     z_dim: int
@@ -140,6 +142,7 @@ class Network:
     optimiser: Adam | SGD
     updates: Literal["simultaneous", "D then G", "alternating"]
     classes: int = 0
+    last_fakes: Literal["a whole batch", "as many"] = "as many"
 
     @property
     def low(self) -> float:

@@ -3,6 +3,7 @@
 How a mini-batch updates the networks is the network's: `updates.py`. The last batch of an epoch, or of the training,
 has fewer real images.
 """
+import copy
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -41,9 +42,10 @@ def start(network: Network, run: Run, seed: int, device: Device) -> State:
         if isinstance(module, Dropout):
             module.generator = generator
     G, D = G.to(device.device), D.to(device.device)
-    optimiser_G, optimiser_D = (updates.optimiser(network, net, run) for net in (G, D))
+    average = copy.deepcopy(G) if run.ema else None
+    optimiser_G, optimiser_D = updates.optimisers(network, G, D, run)
     parallel.join([G, D], [optimiser_G, optimiser_D])
-    return State(G, D, optimiser_G, optimiser_D, generator, network, run.lr)
+    return State(G, D, optimiser_G, optimiser_D, generator, network, run, average)
 
 
 def train(state: State, images: np.ndarray, labels: np.ndarray, batch: int, total: int, seed: int, every: int,
@@ -64,13 +66,15 @@ def train(state: State, images: np.ndarray, labels: np.ndarray, batch: int, tota
         epoch, done = divmod(state.images_seen, n)
         if decay:
             updates.set_rate(state, min(1.0, (epochs - epoch) / decay))
-        order = np.random.default_rng([seed, epoch]).permutation(n)
+        order, mirrored = np.random.default_rng([seed, epoch]).permutation(n), flips(state.run, n, seed, epoch)
         stop = min(n, total - epoch * n)
         losses_seen, steps = torch.zeros(2, device=device.device), 0
         for begin in range(done, stop, batch):
             index = order[begin:min(begin + batch, stop)]
-            losses_seen += step(state, load(state, pixels, labels, index, batch, device),
-                                epoch * math.ceil(n / batch) + begin // batch, device)
+            turn = epoch * math.ceil(n / batch) + begin // batch
+            losses_seen += step(state, load(state, pixels, labels, index, batch, device, mirrored), turn, device)
+            if state.average is not None:
+                updates.follow(state.average, state.G, state.run.ema, turn)
             steps += 1
             before, state.images_seen = state.images_seen, state.images_seen + len(index)
             if begin + batch >= stop or state.images_seen // every > before // every:
@@ -83,7 +87,7 @@ def check(state: State, n: int, batch: int, total: int) -> None:
     train together would have unequal shares of a batch.
     """
     parallel.check(n, batch, total)
-    nets = [*state.D, *(state.G if state.network.classes else [])]  # else G makes whole batches
+    nets = [*state.D, *(state.G if state.network.last_fakes == "as many" else [])]
     vectors = any(isinstance(module, torch.nn.BatchNorm1d) for module in nets)
     if vectors and 1 in (n % batch, total % n % batch):
         raise InputError(f"batches of {batch} leave a last one of a single image out of {n}, which batch norm cannot "
@@ -97,15 +101,20 @@ def resident(images: np.ndarray, device: Device) -> np.ndarray | Tensor:
     return torch.from_numpy(np.array(images)).to(device.device)
 
 
+def flips(run: Run, n: int, seed: int, epoch: int) -> np.ndarray | None:
+    """bool (n,): which of n training images are mirrored in this epoch; None when none is."""
+    return np.random.default_rng([seed, epoch, 1]).random(n) < 0.5 if run.flip else None
+
+
 def load(state: State, images: np.ndarray | Tensor, labels: np.ndarray, index: np.ndarray, batch: int,
-         device: Device) -> Batch:
+         device: Device, mirrored: np.ndarray | None = None) -> Batch:
     """This process's share of the mini-batch of the images at `index`, on `device`; copies to a GPU are not waited for.
 
-    All processes draw the same z, of which each keeps its own.
+    All processes draw the same z, of which each keeps its own. `mirrored`, bool (n,), says which images are flipped.
     """
     network = state.network
-    # A conditional G makes as many fakes, of the same labels; any other always a whole batch.
-    z = parallel.share(sampling.prior(network, len(index) if network.classes else batch, state.generator))
+    z = parallel.share(sampling.prior(network, len(index) if network.last_fakes == "as many" else batch,
+                                      state.generator))
     index, y = parallel.share(index), None
     if isinstance(images, Tensor):
         pixels = images[torch.from_numpy(index).to(device.device, non_blocking=True)]
@@ -113,6 +122,9 @@ def load(state: State, images: np.ndarray | Tensor, labels: np.ndarray, index: n
         pixels = torch.from_numpy(images[index])
         if device.device.type == "cuda":
             pixels = pixels.pin_memory()
+    if mirrored is not None:
+        which = torch.from_numpy(mirrored[index]).to(pixels.device)
+        pixels = torch.where(which[:, None, None, None], pixels.flip(3), pixels)
     real = to_float(pixels.to(device.device, non_blocking=True), network.low)
     if network.classes:
         y = F.one_hot(torch.from_numpy(labels[index]).long(), network.classes).float().to(device.device)

@@ -5,14 +5,15 @@ simultaneous   both at once from one forward pass, G's gradient taken through D 
 D then G       D first, then G against the new D, with the same z (Udacity; PyTorch's example)
 alternating    one mini-batch updates G, the next D (Newmu/dcgan_code)
 
-Every rule returns (loss_D, loss_G) as they were when their batch was seen. Batch norm in D takes its statistics of the
-real images first, then of the fakes.
+Of d_steps mini-batches in a row (alternating: of d_steps + 1) one updates G; the others update D only. Every rule
+returns (loss_D, loss_G) as they were when their batch was seen. Batch norm in D takes its statistics of the real images
+first, then of the fakes.
 """
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
@@ -25,14 +26,19 @@ from pipeline.params.sections import Run
 
 @dataclass
 class State:
-    """Everything that training changes: the networks, their optimisers, the random numbers, and how far it is."""
+    """Everything that training changes: the networks, their optimisers, the random numbers, and how far it is.
+
+    `average` is the exponential average of G's weights, if the run has one; its batch norms have no averages of their
+    own, so it samples with recomputed statistics.
+    """
     G: Stack
     D: Stack
     optimiser_G: Optimizer
     optimiser_D: Optimizer
     generator: torch.Generator
     network: Network
-    lr: float
+    run: Run
+    average: Stack | None = None
     images_seen: int = 0
 
 
@@ -44,33 +50,50 @@ class Batch:
     z: Tensor
 
 
-def optimiser(network: Network, net: nn.Module, run: Run) -> Optimizer:
-    """The network's optimiser for the weights of `net`, with the run's learning rate and beta1."""
-    match network.optimiser:
-        case networks.Adam(epsilon, weight_decay):
-            return torch.optim.Adam(net.parameters(), run.lr, (run.beta1, 0.999), epsilon, weight_decay, fused=True)
-        case networks.SGD(weight_decay):
-            return torch.optim.SGD(net.parameters(), run.lr, run.beta1, weight_decay=weight_decay)
+def optimisers(network: Network, G: Stack, D: Stack, run: Run) -> tuple[Optimizer, Optimizer]:
+    """The network's optimisers for the weights of G and of D, with the run's learning rates and beta1."""
+    def of(net: Stack, lr: float) -> Optimizer:
+        match network.optimiser:
+            case networks.Adam(epsilon, weight_decay):
+                return torch.optim.Adam(net.parameters(), lr, (run.beta1, 0.999), epsilon, weight_decay, fused=True)
+            case networks.SGD(weight_decay):
+                return torch.optim.SGD(net.parameters(), lr, run.beta1, weight_decay=weight_decay)
+
+    return of(G, run.rates[0]), of(D, run.rates[1])
 
 
 def set_rate(state: State, factor: float) -> None:
-    """The learning rate of both networks is the run's times `factor`."""
-    for chosen in (state.optimiser_G, state.optimiser_D):
+    """The learning rate of either network is the run's times `factor`."""
+    for chosen, lr in zip((state.optimiser_G, state.optimiser_D), state.run.rates):
         for group in chosen.param_groups:
-            group["lr"] = state.lr * factor
+            group["lr"] = lr * factor
+
+
+@torch.no_grad()
+def follow(average: Stack, G: Stack, decay: float, turn: int) -> None:
+    """Moves the weights of `average` towards G's after mini-batch `turn`, counted from 0.
+
+    The average keeps `decay` of itself, and less at the beginning, (1 + turn) / (10 + turn), so that a short training
+    is not an average of what it began with (as TensorFlow's ExponentialMovingAverage has it).
+    """
+    kept = min(decay, (1 + turn) / (10 + turn))
+    torch._foreach_lerp_([*average.parameters()], [*G.parameters()], 1 - kept)
 
 
 def simultaneous(state: State, batch: Batch, turn: int, device: Device) -> Tensor:
     """For a D that judges each image by itself one backward pass through D serves both networks
     (`losses.gradient_ratio`), which saves a tenth of the time.
     """
+    if (turn + 1) % state.run.d_steps:
+        return D_only(state, batch, device)
     G, D = state.G, state.D
     at_once = device.fast and not any(isinstance(module, _BatchNorm) for module in D)
     with device.arithmetic():
         fake = G(batch.z, batch.y)
         seen_by_D = fake.detach().requires_grad_()
         logits_real, logits_fake = (together if at_once else apart)(D, batch, seen_by_D)
-    loss_D, loss_G = losses.loss_D(logits_real, logits_fake), losses.loss_G(logits_fake)
+    loss_D = losses.loss_D(logits_real, logits_fake, state.run.label_smoothing)
+    loss_G = losses.loss_G(logits_fake)
     state.optimiser_D.zero_grad()
     state.optimiser_G.zero_grad()
     if at_once:
@@ -88,25 +111,35 @@ def simultaneous(state: State, batch: Batch, turn: int, device: Device) -> Tenso
 
 def D_then_G(state: State, batch: Batch, turn: int, device: Device) -> Tensor:
     """The fakes that D was trained against are those that G is judged by."""
+    if (turn + 1) % state.run.d_steps:
+        return D_only(state, batch, device)
     with device.arithmetic():
         fake = state.G(batch.z, batch.y)
-    loss_D = losses.loss_D(*update_D(state, batch, fake.detach(), device))
+    loss_D = losses.loss_D(*update_D(state, batch, fake.detach(), device), state.run.label_smoothing)
     return torch.stack([loss_D, losses.loss_G(update_G(state, batch, fake, device))])
 
 
 def alternating(state: State, batch: Batch, turn: int, device: Device) -> Tensor:
-    """Even turns are G's, odd ones D's; at the real images of G's turns D only looks."""
-    if turn % 2:
-        with torch.no_grad(), device.arithmetic():
-            fake = state.G(batch.z, batch.y)
-        logits_real, logits_fake = update_D(state, batch, fake, device)
-    else:
-        with device.arithmetic():
-            fake = state.G(batch.z, batch.y)
-            with torch.no_grad():
-                logits_real = state.D(batch.real, batch.y).float()
-        logits_fake = update_G(state, batch, fake, device)
-    return torch.stack([losses.loss_D(logits_real, logits_fake), losses.loss_G(logits_fake)])
+    """Even turns are G's, odd ones D's, or every third, of two steps of D; at G's real images D only looks."""
+    if turn % (state.run.d_steps + 1):
+        return D_only(state, batch, device)
+    with device.arithmetic():
+        fake = state.G(batch.z, batch.y)
+        with torch.no_grad():
+            logits_real = state.D(batch.real, batch.y).float()
+    logits_fake = update_G(state, batch, fake, device)
+    return _both(state, logits_real, logits_fake)
+
+
+def D_only(state: State, batch: Batch, device: Device) -> Tensor:
+    """D is updated against fakes of a G that stays as it is, but for its batch norms' averages."""
+    with torch.no_grad(), device.arithmetic():
+        fake = state.G(batch.z, batch.y)
+    return _both(state, *update_D(state, batch, fake, device))
+
+
+def _both(state: State, logits_real: Tensor, logits_fake: Tensor) -> Tensor:
+    return torch.stack([losses.loss_D(logits_real, logits_fake, state.run.label_smoothing), losses.loss_G(logits_fake)])
 
 
 def apart(D: Stack, batch: Batch, fake: Tensor) -> tuple[Tensor, Tensor]:
@@ -129,7 +162,7 @@ def update_D(state: State, batch: Batch, fake: Tensor, device: Device) -> tuple[
     with device.arithmetic():
         logits_real, logits_fake = (together if device.fast else apart)(state.D, batch, fake)
     state.optimiser_D.zero_grad()
-    losses.loss_D(logits_real, logits_fake).backward()
+    losses.loss_D(logits_real, logits_fake, state.run.label_smoothing).backward()
     state.optimiser_D.step()
     return logits_real.detach(), logits_fake.detach()
 

@@ -5,7 +5,7 @@ from typing import get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.errors import suggestion
-from pipeline.params.searching import KNOBS, Range, Search, values_of
+from pipeline.params.searching import SEARCHABLE, Range, Search, values_of
 from pipeline.params.sections import Run
 from pipeline.params.study import Study
 
@@ -18,8 +18,8 @@ def problem(study: Study) -> str:
         twice = next(seed for seed in study.seeds if study.seeds.count(seed) > 1)
         return f"seeds = {study.seeds}: {twice} is there twice"
     for name, run in study.runs.items():
-        if run.decay_epochs > run.epochs:
-            return f"runs.{name}.decay_epochs = {run.decay_epochs}: expected at most epochs = {run.epochs}"
+        if found := _run_problem(run):
+            return f"runs.{name}.{found}"
     for key, names in (("internals.runs", study.internals.runs), ("search.first", study.search.first)):
         for name in names:
             if name not in study.runs:
@@ -31,11 +31,21 @@ def problem(study: Study) -> str:
     return _search_problem(study.search)
 
 
+def _run_problem(run: Run) -> str:
+    """What is impossible about a run, or ''."""
+    if run.decay_epochs > run.epochs:
+        return f"decay_epochs = {run.decay_epochs}: expected at most epochs = {run.epochs}"
+    if run.decay_epochs == 1:
+        return ("decay_epochs = 1: the first of these epochs still has the whole rate, so that 1 changes nothing; "
+                "expected 0, or at least 2")
+    return ""
+
+
 def _search_problem(search: Search) -> str:
     types = get_type_hints(Run, include_extras=True)
     for key, knob in search.space.items():
-        if key not in KNOBS:
-            return f"search.space.{key}: expected one of {', '.join(KNOBS)}{suggestion(key, KNOBS)}"
+        if key not in SEARCHABLE:
+            return f"search.space.{key}: expected one of {', '.join(SEARCHABLE)}{suggestion(key, SEARCHABLE)}"
         if found := _knob_problem(knob, TypeAdapter(types[key])):
             return f"search.space.{key}{found}"
     if search.objectives not in (["fid"], ["fid", "probe"]):

@@ -16,10 +16,12 @@ def listed(*values: float) -> list[float]:
 class InceptionScores(Section):
     """Scores in the features of Inception-v3, of `images` samples against `real_images` training images; 0 is none.
 
-    `weights` is the file of its weights; without one it is looked for in PyTorch's cache, and downloaded. `resize` is
-    tf1, as the original and torch-fidelity do it, or half-pixel, as pytorch-fid does it.
+    `weights` is the file of its weights; without one it is looked for in PyTorch's cache, and downloaded. Where there
+    are none to be had, scoring stops if they are `required`, and otherwise says that these scores were not computed.
+    `resize` is tf1, as the original and torch-fidelity do it, or half-pixel, as pytorch-fid does it.
     """
     images: Annotated[int, Field(ge=0)] = 0
+    required: bool = True
     real_images: Annotated[int, Field(ge=2)] = 10000
     resize: Literal["tf1", "half-pixel"] = "tf1"
     weights: str | None = None
@@ -30,25 +32,27 @@ class Evaluate(Section):
     """Scores of a finished training.
 
     Samples: `seeds` sets of `fid_images` samples, from `seed` on, with the `neighbours` nearest for precision, recall,
-    density and coverage; the nearest training images of the first `memorisation_images`. For a conditional generator,
-    nearest-neighbour classifiers fitted on so many `generated_labels`. D: a linear probe on `probe_images` labelled
-    training images (empty: all), whose last share `probe_validation` chooses C among `probe_C`; a probe of
-    `labels_per_class`, averaged over `resamples` draws. As a control, D's architecture learns the same labels in
-    `supervised_updates` of Adam with `supervised_lr`.
+    density and coverage; the nearest training images of the first `memorisation_images`. A sample counts for its class
+    when the classifier is `confidence` sure. For a conditional generator, nearest-neighbour classifiers fitted on so
+    many `generated_labels`. D: a linear probe on `probe_images` labelled training images (empty: all), whose last
+    share `probe_validation` chooses C among `probe_C`; a probe of `labels_per_class`, averaged over `resamples` draws
+    from all training images. As a control, D's architecture learns the same labels from scratch with Adam; the best of
+    `supervised_lr`, and of its lengths up to `supervised_epochs`, are chosen by the same validation images.
     """
     seed: Seed = 1
     seeds: Count = 3
     fid_images: Annotated[int, Field(ge=2)] = 10000
     neighbours: Count = 5
     memorisation_images: Annotated[int, Field(ge=20)] = 2000
+    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.9
     generated_labels: list[Count] = field(default_factory=lambda: [1000, 10000, 50000])
     probe_images: Annotated[int, Field(ge=100)] | None = 10000
     probe_validation: Annotated[float, Field(ge=0.05, le=0.5)] = 0.25
     probe_C: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)] = listed(1e-4, 1e-3, 1e-2, 0.1, 1.0)
     labels_per_class: Count = 100
-    resamples: Annotated[int, Field(ge=2)] = 100
-    supervised_updates: Count = 500
-    supervised_lr: Rate = 0.001
+    resamples: Annotated[int, Field(ge=2)] = 20
+    supervised_epochs: Count = 8
+    supervised_lr: Annotated[list[Rate], Field(min_length=1)] = listed(3e-4, 1e-3, 3e-3)
     inception: InceptionScores = field(default_factory=InceptionScores)
 
 
@@ -59,11 +63,12 @@ class Internals(Section):
     A walk passes `points` random z, `steps` frames apart; its smoothness is measured over `path_pairs` pairs of z that
     are `epsilon` of their path apart. Arithmetic takes `exemplars` of each concept from `candidates` samples of whose
     class the classifier is `confidence` sure, or the samples whose seeds `arithmetic` lists as a, b and c; results are
-    shown with uniform noise of +-`spread` and measured over `trials`. `features` of D's last convolution are shown with
-    their `top` images out of `images` training images. Ablation drops the feature maps that draw `object`, `layer`
-    convolutions below the image, chosen by a logistic regression with `C` over `ablation_images` samples, and compares
-    with `draws` of as many random maps; `boxes` lists boxes as [sample, left, top, right, bottom]. `neighbours`
-    training images are shown for each of `neighbour_samples` samples. A film shows a frame for `milliseconds`.
+    shown with uniform noise of +-`spread` and measured over `trials` of each of `pairs` pairs of classes, which the
+    training images choose. `features` of D's last convolution are shown with their `top` images out of `images`
+    training images. Ablation drops the feature maps that draw `object`, `layer` convolutions below the image, chosen by
+    a logistic regression with `C` over `ablation_images` samples, and compares with `draws` random draws of as many
+    maps; `boxes` lists boxes as [sample, left, top, right, bottom]. `neighbours` training images are shown for each of
+    `neighbour_samples` samples. A film shows a frame for `milliseconds`.
     """
     runs: Annotated[list[Label], Field(min_length=1)]
     seed: Seed = 2
@@ -74,6 +79,7 @@ class Internals(Section):
     candidates: Annotated[int, Field(ge=10)] = 5000
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.9
     exemplars: Count = 3
+    pairs: Count = 3
     arithmetic: dict[Literal["a", "b", "c"], Annotated[list[Seed], Field(min_length=1)]] | None = None
     spread: Annotated[float, Field(ge=0, le=2)] = 0.25
     trials: Count = 200
@@ -85,7 +91,7 @@ class Internals(Section):
     layer: Annotated[int, Field(ge=2)] = 2
     C: Annotated[float, Field(gt=0)] = 0.01
     ablation_images: Annotated[int, Field(ge=20)] = 1000
-    draws: Count = 5
+    draws: Count = 100
     neighbours: Count = 4
     neighbour_samples: Count = 8
     milliseconds: Annotated[int, Field(ge=20)] = 80

@@ -19,7 +19,8 @@ Values = Annotated[list[float], Field(min_length=1)]
 Knob = Annotated[
     Annotated[Range, Tag("range")] | Annotated[Values, Tag("values")] | Annotated[float, Tag("value")],
     Discriminator(lambda given: {dict: "range", list: "values"}.get(type(given), "value"))]
-KNOBS = ("batch", "lr", "beta1", "leak")
+KNOBS = ("batch", "lr", "beta1", "leak")  # in which the runs of the slides differ, and which every table has
+SEARCHABLE = (*KNOBS, "lr_G", "lr_D", "d_steps", "label_smoothing", "ema")
 
 
 def values_of(knob: Range | list[float] | float) -> list[float]:
@@ -36,7 +37,7 @@ def _space() -> dict[str, Knob]:
 
 @dataclass(frozen=True, kw_only=True)
 class Search(Section):
-    """Optuna's search. `space` gives a range, a list or one value for some of KNOBS; section train gives the rest.
+    """Optuna's search. `space` gives a range, a list or one value for some of SEARCHABLE; section train gives the rest.
 
     The runs `first` are tried first; `n_trials` counts all trials, of which `n_startup_trials` are drawn at random
     before the sampler takes over. Every trial sees `images` training images and is scored every `fid_every` of them

@@ -53,11 +53,19 @@ class Hardware(Section):
 
 @dataclass(frozen=True, kw_only=True)
 class ReferenceFit(Section):
-    """Section reference: how the classifier is fitted whose features distances are measured in."""
+    """Section reference: how the classifiers are fitted whose features distances are measured in.
+
+    `net` is `small`, three convolutions, enough for digits, or `residual`, for photographs. With `augment` images are
+    shifted and mirrored at random. The `judges` differ in their seeds, from `seed` on: the first measures, the others
+    tell how far rankings depend on it.
+    """
+    net: Literal["small", "residual"] = "small"
     epochs: Count = 2
     batch: Annotated[int, Field(ge=2)] = 128
     lr: Rate = 0.003
+    augment: bool = False
     seed: Seed = 0
+    judges: Annotated[int, Field(ge=1, le=9)] = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +76,13 @@ class Run(Section):
     of `gan/guidelines.py` that `violate` names. `images` is how many training images are used, the first ones; empty
     means all. Over the last `decay_epochs` of all `epochs` the learning rate falls towards 0. `leak` is the slope of
     LeakyReLU.
+
+    `lr_G` and `lr_D` replace `lr` for one of the networks (Heusel et al. 2017, arXiv 1706.08500). D is updated
+    `d_steps` times for each update of G (Goodfellow et al. 2014, algorithm 1). D's target for real images is 1 -
+    `label_smoothing`, for fakes 0 (Salimans et al. 2016, arXiv 1606.03498, sec. 3.4). With `flip` half of the real
+    images are mirrored. `ema` is the share that an average of G's weights keeps of itself at every mini-batch; 0 is no
+    average. `keep: best` saves also the generator with the smallest distance on the curve. When a training collapses,
+    `on_collapse` says whether it only warns or ends there.
     """
     network: Label = "slides"
     width: Annotated[float, Field(gt=0, le=4)] = 1.0
@@ -79,6 +94,19 @@ class Run(Section):
     lr: Rate = 0.0002
     beta1: Annotated[float, Field(ge=0, lt=1)] = 0.5
     leak: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    lr_G: Rate | None = None
+    lr_D: Rate | None = None
+    d_steps: Count = 1
+    label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
+    flip: bool = False
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    keep: Literal["last", "best"] = "last"
+    on_collapse: Literal["warn", "stop"] = "warn"
+
+    @property
+    def rates(self) -> tuple[float, float]:
+        """The learning rates of G and of D."""
+        return self.lr_G or self.lr, self.lr_D or self.lr
 
 
 @dataclass(frozen=True, kw_only=True)

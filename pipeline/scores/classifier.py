@@ -6,7 +6,7 @@ On digits, features of a digit classifier are the honest choice: Inception-v3 ha
 Images without labels, or of one class, get rotation prediction (Gidaris, Singh & Komodakis 2018, arXiv 1803.07728): the
 classes are the four quarter turns by which an image is rotated, and scores carry `rotation` in their name.
 """
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import torch
@@ -21,18 +21,27 @@ ROTATIONS = 4
 
 
 class Classifier(nn.Module):
-    """Three 3x3 convolutions with batch norm and pooling, 128 features, one logit for each class.
+    """Convolutions, 128 features, one logit for each class.
 
-    Images float (n, c, h, w) in -1..1 of `shape` (c, h, w), h and w at least 8.
+    Images float (n, c, h, w) in -1..1 of `shape` (c, h, w), h and w at least 8. `net` is small, three 3x3 convolutions
+    with batch norm and pooling, or residual, seven with two shortcuts (He et al. 2016, arXiv 1512.03385).
     """
 
-    def __init__(self, shape: tuple[int, int, int], classes: int):
+    def __init__(self, shape: tuple[int, int, int], classes: int, net: str = "small"):
         super().__init__()
+        self.net = net
         channels, height, width = shape
-        self.convolutions = nn.Sequential(
-            _block(channels, 32), nn.MaxPool2d(2), _block(32, 64), nn.MaxPool2d(2), _block(64, 128),
-            nn.MaxPool2d(2), nn.Flatten())
-        self.dense = nn.Linear(128 * (height // 8) * (width // 8), 128)
+        if net == "small":
+            self.convolutions = nn.Sequential(
+                _block(channels, 32), nn.MaxPool2d(2), _block(32, 64), nn.MaxPool2d(2), _block(64, 128),
+                nn.MaxPool2d(2), nn.Flatten())
+            places = (height // 8) * (width // 8)
+        else:
+            self.convolutions = nn.Sequential(
+                _block(channels, 32, stride=2 if min(height, width) >= 64 else 1), _block(32, 64, stride=2),
+                _Residual(64), _block(64, 128, stride=2), _Residual(128), nn.AdaptiveMaxPool2d(2), nn.Flatten())
+            places = 4
+        self.dense = nn.Linear(128 * places, 128)
         self.logits = nn.Linear(128, classes)
 
     def features(self, x: Tensor) -> Tensor:
@@ -43,8 +52,29 @@ class Classifier(nn.Module):
         return self.logits(F.dropout(self.features(x), 0.25, self.training))
 
 
-def _block(channels: int, out: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(channels, out, 3, padding=1, bias=False), nn.BatchNorm2d(out), nn.ReLU())
+class _Residual(nn.Module):
+    """x + two convolutions of x, (n, c, h, w) -> (n, c, h, w)."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.blocks = nn.Sequential(_block(channels, channels), _block(channels, channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.blocks(x)
+
+
+def _block(channels: int, out: int, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(channels, out, 3, stride, padding=1, bias=False), nn.BatchNorm2d(out), nn.ReLU())
+
+
+def augmented(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The images (n, c, h, w), each shifted by up to an eighth of its size, its border repeated, and half mirrored."""
+    n, _, height, width = images.shape
+    rows, columns = (np.clip(np.arange(size) + rng.integers(-(size // 8), size // 8 + 1, (n, 1)), 0, size - 1)
+                     for size in (height, width))
+    columns = np.where(rng.random((n, 1)) < 0.5, columns[:, ::-1], columns)
+    shifted = np.take_along_axis(images, rows[:, None, :, None], 2)
+    return np.take_along_axis(shifted, columns[:, None, None, :], 3)
 
 
 def rotated(images: np.ndarray, rotations: np.ndarray) -> np.ndarray:
@@ -62,23 +92,25 @@ def with_rotations(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fit(images: np.ndarray, labels: np.ndarray | None, classes: int, epochs: int, batch: int, lr: float,
-        seed: int, device: Device) -> Classifier:
+        seed: int, device: Device, net: str = "small", augment: bool = False,
+        shown: Callable[[Iterable[int]], Iterable[int]] = iter) -> Classifier:
     """A classifier trained on uint8 images (n, c, h, w) and labels (n,), with Adam and a one-cycle learning rate.
 
-    Without labels it learns rotation prediction, with ROTATIONS as `classes`.
+    Without labels it learns rotation prediction, with ROTATIONS as `classes`. Its epochs pass through `shown`.
     """
     n = len(images)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        classifier = Classifier(images.shape[1:], classes).to(device.device).to(memory_format=torch.channels_last)
+        classifier = Classifier(images.shape[1:], classes, net).to(device.device).to(memory_format=torch.channels_last)
         adam = torch.optim.Adam(classifier.parameters(), lr, fused=True)
         schedule = torch.optim.lr_scheduler.OneCycleLR(adam, lr, total_steps=epochs * (n // batch))
-        for epoch in range(epochs):
+        for epoch in shown(range(epochs)):
             numbers = np.random.default_rng([seed, epoch])
             order = numbers.permutation(n)
             for part in np.split(order[:n // batch * batch], n // batch):
                 target = numbers.integers(ROTATIONS, size=batch) if labels is None else labels[part]
                 seen = rotated(images[part], target) if labels is None else images[part]
+                seen = augmented(seen, numbers) if augment else seen
                 x, y = to_float(torch.from_numpy(seen)), torch.from_numpy(target).long()
                 with device.arithmetic():
                     logits = classifier(x.to(device.device))

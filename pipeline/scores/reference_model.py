@@ -63,7 +63,7 @@ def save(folder: Path, net: Classifier, moments: Moments, facts: dict[str, Any])
     tensors |= {"count": torch.tensor(moments.count), "mean": moments.mean, "scatter": moments.scatter}
     with files.replacing(folder) as temporary:
         files.write(temporary / FILE, to_safetensors(tensors))
-        facts = facts | {"sha256": files.sha256(temporary / FILE)}
+        facts = facts | {"net": net.net, "sha256": files.sha256(temporary / FILE)}
         files.write(temporary / "reference.json", (json.dumps(facts, indent=2) + "\n").encode())
 
 
@@ -78,7 +78,7 @@ def load(folder: Path, data_digest: str) -> Reference:
             raise InputError(f"{folder / FILE}: not the bytes that reference.json names; the file is damaged: "
                              "delete it and run `dvc checkout` or `dvc repro`")
         tensors = from_safetensors((folder / FILE).read_bytes())
-        net = Classifier(tuple(facts["shape"]), facts["classes"])
+        net = Classifier(tuple(facts["shape"]), facts["classes"], facts["net"])
         net.load_state_dict({key.removeprefix("classifier."): value for key, value in tensors.items()
                              if key.startswith("classifier.")})
     except FileNotFoundError as error:
