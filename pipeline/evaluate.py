@@ -1,5 +1,6 @@
 """Stage evaluate: the scores of one training. Nothing is ever chosen by the test images it uses."""
 import copy
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -8,11 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from torch import nn
 
-from pipeline import code, files, folders, stage
+from pipeline import code, files, folders, progress, stage
 from pipeline.data import images, pixels
 from pipeline.data.images import Dataset
+from pipeline.errors import InputError
 from pipeline.gan import checkpoint, devices, sampling
+from pipeline.gan.build import Stack
 from pipeline.gan.checkpoint import Model
 from pipeline.gan.devices import Device
 from pipeline.params import reading
@@ -41,22 +45,34 @@ def evaluate(run: str, seed: int) -> None:
     device = devices.choose(study.hardware)
     scoring = study.evaluate
 
-    spaces = spaces_of(reference, dataset, scoring, device)
-    scorer = sample_scores.sample_scorer(dataset, spaces, scoring, model.facts["images"])
-    model.G.to(device.device)
-    with sampling.evaluating(model.G, model.network, model.sampling, device):
-        logged = sampling.by_rows(copy.deepcopy(model.G).cpu(), model.network)
-        sets: list[ScoredSet] = []
-        for set_seed in range(scoring.seed, scoring.seed + scoring.seeds):
-            scored = scorer.measure(*draw(model, spaces, scoring, set_seed, device), scoring, set_seed)
-            sets.append(replace(scored, images=scored.images[:0]) if sets else scored)  # only the first set is shown
-    scores = sample_scores.averaged([scored.scores for scored in sets])
-    if dataset.classes > 1:
-        scores |= discriminator.of(model.D, model.network, model.facts["leak"], model.facts["seed"], dataset, scoring,
-                                   device)
+    floor, labelled = floor_of(reference, dataset, scoring), dataset.classes > 1
+    with progress.steps(f"{run} seed {seed}", 3 + scoring.seeds + len(model.others) + labelled) as step:
+        step("features of real images")
+        spaces, missing = spaces_of(reference, dataset, scoring, device)
+        scorer = sample_scores.sample_scorer(dataset, spaces, scoring, model.facts["images"], floor)
+        model.G.to(device.device)
+        with sampling.evaluating(model.G, model.network, model.sampling, device):
+            logged = sampling.by_rows(copy.deepcopy(model.G).cpu(), model.network)
+            sets: list[ScoredSet] = []
+            for set_seed in range(scoring.seed, scoring.seed + scoring.seeds):
+                step(f"samples, set {len(sets) + 1} of {scoring.seeds}")
+                scored = scorer.measure(*draw(model.G, model, spaces, scoring, set_seed, device), scoring, set_seed)
+                sets.append(replace(scored, images=scored.images[:0]) if sets else scored)  # only the first is shown
+        scores = sample_scores.averaged([scored.scores for scored in sets])
+        step("other judges")
+        scores |= other_judges(sets[0].images[:scoring.fid_images], dataset, scoring)
+        for name, generator in model.others.items():
+            step(f"generator {name}")
+            scores |= of_another(name, generator, model, spaces[0], scoring, device)
+        if labelled:
+            step("probes of D")
+            scores |= discriminator.of(model.D, model.network, model.facts["leak"], model.facts["seed"], dataset,
+                                       scoring, device)
+        step("what D calls real")
+        scores |= discriminator.authenticity(model.D.to(device.device), model.network, dataset, device)
     grid, closest = pixels.grid(sets[0].images[:100], 10), pixels.grid(pairs(sets[0], dataset), PAIRS // 2)
     with files.replacing(folders.report("evaluate", run, seed)) as temporary:
-        stage.write_scores(temporary / "scores.json", scores | protocol(scoring, dataset, model, spaces))
+        stage.write_scores(temporary / "scores.json", scores | protocol(scoring, dataset, model, spaces) | missing)
         files.write(temporary / "samples.png", pixels.png(grid))
         files.write(temporary / "closest.png", pixels.png(closest))
         pd.DataFrame({"class": dataset.meta["classes"], "real": scorer.shares, "generated": sets[0].shares}).to_csv(
@@ -72,29 +88,78 @@ def evaluate(run: str, seed: int) -> None:
                                              if not key.endswith("_std")))
 
 
-def spaces_of(reference: Reference, dataset: Dataset, scoring: Evaluate, device: Device) -> list[FeatureSpace]:
-    """The features of the data set's classifier and, where params.yaml has them, of Inception-v3, with real images'."""
-    kept, params = folders.work("features"), scoring.inception
+def spaces_of(reference: Reference, dataset: Dataset, scoring: Evaluate,
+              device: Device) -> tuple[list[FeatureSpace], dict[str, str]]:
+    """The features of the data set's classifier and, where params.yaml has them, of Inception-v3, with real images'.
+
+    And why Inception's are missing, where its weights are not required and cannot be had.
+    """
+    kept, params, missing = folders.work("features"), scoring.inception, {}
     spaces = [sample_scores.classifier_space(reference, dataset, scoring.fid_images, kept)]
     if params.images:
         weights = Path(params.weights).expanduser() if params.weights else None
-        net = inception.load(inception.find(weights), params.resize, device)
-        first = dataset.train_images[:params.real_images]
-        spaces.append(FeatureSpace(net, extractors.reference_features(net, first, dataset.digest, kept), params.images))
+        try:
+            net = inception.load(inception.find(weights), params.resize, device)
+        except InputError as error:
+            if params.required:
+                raise
+            print(f"no scores in Inception's features: {error}", file=sys.stderr)
+            missing["inception"] = "not computed: no weights"
+        else:
+            first = dataset.train_images[:params.real_images]
+            spaces.append(FeatureSpace(net, extractors.reference_features(net, first, dataset.digest, kept),
+                                       params.images))
     for space in spaces:
         if space.warning:
             print(space.warning, file=sys.stderr)
-    return spaces
+    return spaces, missing
 
 
-def draw(model: Model, spaces: list[FeatureSpace], scoring: Evaluate, seed: int,
+def floor_of(reference: Reference, dataset: Dataset, scoring: Evaluate) -> tuple[int, float]:
+    """How many real test images stage controls has measured, and their distance."""
+    count = min(scoring.fid_images, len(dataset.test_images))
+    path = folders.report("controls") / "scores.json"
+    try:
+        return count, json.loads(path.read_text())[f"{reference.name(count)}_of_test_images"]
+    except FileNotFoundError:
+        raise InputError(f"{path}: not found; run `dvc repro controls`") from None
+    except (KeyError, ValueError) as error:
+        raise InputError(f"{path}: expected {reference.name(count)}_of_test_images ({error}); run `dvc repro controls`"
+                         ) from None
+
+
+def draw(G: nn.Module, model: Model, spaces: list[FeatureSpace], scoring: Evaluate, seed: int,
          device: Device) -> tuple[np.ndarray, np.ndarray | None]:
     """As many samples as the scores need, and the labels that a conditional generator was conditioned on."""
     labelled = scoring.generated_labels if model.network.classes else []
     count = max([space.count for space in spaces] + [scoring.memorisation_images] + labelled)
     z = sampling.prior(model.network, count, torch.Generator().manual_seed(seed))
     y = sampling.labels(model.network, count)
-    return sampling.sample(model.G, model.network, z, device), None if y is None else y.argmax(1).numpy()
+    return sampling.sample(G, model.network, z, device), None if y is None else y.argmax(1).numpy()
+
+
+def other_judges(samples: np.ndarray, dataset: Dataset, scoring: Evaluate) -> dict[str, float]:
+    """The distances of one set of uint8 samples (n, c, h, w) by the further classifiers of the reference."""
+    found = {}
+    for place in sorted(folders.REFERENCE.glob("judge*")):
+        judge = reference_model.load(place, dataset.digest)
+        found[f"{judge.name(scoring.fid_images)}_by_{place.name}"] = judge.fid(samples)
+    return found
+
+
+def of_another(name: str, G: Stack, model: Model, space: FeatureSpace, scoring: Evaluate,
+               device: Device) -> dict[str, float]:
+    """The chief scores of another generator of the same training, of the first set of z; <score>_of_<name>.
+
+    The average of weights has no running averages of batch norm of its own but those that were saved with it.
+    """
+    chosen = replace(model.sampling, batch_norm="recomputed") if name == "ema" else model.sampling
+    with sampling.evaluating(G.to(device.device), model.network, chosen, device):
+        samples, _ = draw(G, model, [space], scoring, scoring.seed, device)
+    found = sample_scores.scores_of(space, *space.extractor(samples[:space.count]), scoring.neighbours, scoring.seed)
+    chief = [space.name(score) for score in ("fid", "precision", "recall")] + [f"{space.name('fid')}_relative"]
+    return {f"{score}_of_{name}": found[score] for score in chief} | (
+        {"best_images_seen": model.facts["best"]["images_seen"]} if name == "best" else {})
 
 
 def pairs(scored: ScoredSet, dataset: Dataset) -> np.ndarray:
@@ -112,7 +177,7 @@ def protocol(scoring: Evaluate, dataset: Dataset, model: Model, spaces: list[Fea
              "images_seen": model.facts["images_seen"], "neighbours": scoring.neighbours,
              "real_images": min(scoring.fid_images, training)}
     if dataset.classes > 1:
-        facts["probe_images"] = min(scoring.probe_images or training, training)
+        facts["probe_images"] = discriminator.many(dataset, scoring)
     if len(spaces) > 1:
         facts |= {"inception_resize": scoring.inception.resize,
                   "inception_weights": spaces[1].extractor.digest.partition("-")[0],

@@ -32,9 +32,7 @@ def transfer(name: str) -> None:
     scores = discriminator.of(model.D, network, facts["leak"], facts["seed"], dataset, study.evaluate,
                               devices.choose(study.hardware))
     scores |= discriminator.of_pixels(dataset, study.evaluate)
-    training = len(dataset.train_images)
-    protocol = {"trained_on": facts["data"], "probed_on": dataset.digest, "images_seen": facts["images_seen"],
-                "probe_images": min(study.evaluate.probe_images or training, training)}
+    protocol = {"trained_on": facts["data"], "probed_on": dataset.digest, "images_seen": facts["images_seen"]}
     stage.write_scores(folders.report("transfer", name) / "scores.json", scores | protocol)
 
     tags = {"trained": model.digest, "data": dataset.digest, "transfer": name}

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.inception import write_weights
-from pipeline import code, evaluate, files, folders, reference
+from pipeline import code, controls, evaluate, files, folders, reference
 from pipeline.data import digits, images
 from pipeline.errors import InputError, ScoreError
 from pipeline.gan import checkpoint, literature, training
@@ -25,6 +25,7 @@ def report(params: Params, tmp_path: Path) -> Path:
     params(SETTINGS)
     images.save(tmp_path / "data/digits", digits.arrays(), digits.FACTS)
     reference.reference()
+    controls.controls()
     run = Run(batch=50, lr=1e-3, beta1=0.5, leak=0.2)
     state = training.start(literature.network("paper-mnist", 0.125), run, 0, FP32)
     facts = {"network": {"name": "paper-mnist", "width": 0.125}, "leak": 0.2, "seed": 0, "images": 1000, "run": {},
@@ -32,6 +33,41 @@ def report(params: Params, tmp_path: Path) -> Path:
              "train": {"batch_norm": "recomputed", "statistics_images": 200}}
     checkpoint.save_model(folders.model("test4", 0), state.G, state.D, facts)
     return tmp_path / "reports/evaluate/test4/seed0"
+
+
+def test_a_model_has_the_scores_of_its_further_generators(report: Path, params: Params) -> None:
+    """Both are the last one here, once with the z of the first set: equal but for the mean over sets."""
+    params(SETTINGS | {"evaluate.inception.images": 0, "evaluate.seeds": 1})
+    folder = folders.model("test4", 0)
+    model = checkpoint.load_model(folder)
+    facts = model.facts | {"best": {"images_seen": 40}}
+    checkpoint.save_model(folder, model.G, model.D, facts, {name: checkpoint.weights(model.G)
+                                                            for name in checkpoint.FURTHER})
+    evaluate.evaluate("test4", 0)
+    scores = json.loads((report / "scores.json").read_text())
+    for name in checkpoint.FURTHER:
+        for score in ("fid_classifier_150", "fid_classifier_150_relative", "recall_classifier_150"):
+            assert scores[f"{score}_of_{name}"] == pytest.approx(scores[score], rel=1e-6)
+    assert scores["best_images_seen"] == 40
+
+
+def test_weights_that_cannot_be_had_are_an_error_only_where_they_are_required(
+        report: Path, params: Params, tmp_path: Path) -> None:
+    here = {"evaluate.inception.weights": str(tmp_path / "none.pth"), "evaluate.seeds": 1}
+    params(SETTINGS | here)
+    with pytest.raises(InputError, match="none.pth"):
+        evaluate.evaluate("test4", 0)
+    params(SETTINGS | here | {"evaluate.inception.required": False})
+    evaluate.evaluate("test4", 0)
+    scores = json.loads((report / "scores.json").read_text())
+    assert scores["inception"].startswith("not computed") and not any("inception_12" in name for name in scores)
+
+
+def test_without_controls_there_is_one_line(report: Path, params: Params) -> None:
+    params(SETTINGS | {"evaluate.inception.images": 0})
+    (folders.report("controls") / "scores.json").unlink()
+    with pytest.raises(InputError, match="run `dvc repro controls`"):
+        evaluate.evaluate("test4", 0)
 
 
 @pytest.mark.slow
@@ -47,8 +83,12 @@ def test_every_score_is_there_under_its_own_name(report: Path, tmp_path: Path, p
     evaluate.evaluate("test4", 0)
     scores = json.loads((report / "scores.json").read_text())
     for count in ("classifier_150", "inception_12"):
-        for score in ("fid", "kid", "precision", "recall", "density", "coverage", "score"):
+        kid = "kid150" if count.startswith("classifier") else "kid10"  # of as many real images
+        for score in ("fid", kid, "precision", "recall", "density", "coverage", "score"):
             assert f"{score}_{count}" in scores and f"{score}_{count}_std" in scores
+    assert scores["fid_classifier_150_floors"] > 10 and 0.1 < scores["fid_classifier_150_relative"] < 10
+    assert scores["fid_classifier_150_by_judge2"] != scores["fid_classifier_150"]
+    assert 0 <= scores["D_calls_test_images_real"] <= 1 and scores["missing_classes_classifier_150"] > 5
     assert scores["rank_deficient"] == ["fid_inception_12"]
     assert (scores["inception_resize"], scores["inception_real_images"], scores["seeds"]) == ("tf1", 10, 2)
     error = scores["nearest_neighbour_error_validation_200"]  # of noise: chance; the last 437 images are held out

@@ -1,4 +1,4 @@
-"""Stage transfer: a discriminator that never saw a data set, probed on it, beside all controls."""
+"""Stage transfer: a discriminator that never saw a data set, probed on it, beside its controls."""
 import json
 from pathlib import Path
 
@@ -23,15 +23,15 @@ def project(params: Params, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_transfer_has_the_probe_and_every_control(project: Path) -> None:
+def test_a_transfer_has_the_probe_and_its_controls(project: Path) -> None:
     transfer.transfer("elsewhere")
     scores = json.loads((project / "reports/transfer/elsewhere/scores.json").read_text())
     assert scores["trained_on"] == "other" != scores["probed_on"]
-    assert (scores["images_seen"], scores["probe_images"]) == (700, 600)
+    assert scores["images_seen"] == 700
     for suffix in ("", "_of_untrained_D", "_of_pixels"):
-        assert scores[f"probe_accuracy_test{suffix}"] > 0.85 and 0.7 < scores[f"probe_accuracy_200_labels{suffix}"] < 1
+        assert scores[f"probe_accuracy_600_labels{suffix}"] > 0.85
+        assert 0.7 < scores[f"probe_accuracy_200_labels{suffix}"] < 1
         assert 0 < scores[f"probe_accuracy_200_labels_interval{suffix}"] < 0.1
-    assert scores["accuracy_test_of_supervised_CNN"] > 0.2 and "accuracy_200_labels_of_supervised_CNN" in scores
 
 
 def test_images_of_another_shape_are_refused(project: Path) -> None:

@@ -18,8 +18,9 @@ def mmd2(x: Features, y: Features) -> float:
 
 
 def kid(real: Features, fake: Features, rng: np.random.Generator, subsets: int = 100,
-        size: int = 1000) -> tuple[float, float]:
-    """The mean of mmd2 over `subsets` pairs of random subsets of real (n, d) and fake (m, d), and its spread.
+        size: int = 1000) -> tuple[float, float, int]:
+    """The mean of mmd2 over `subsets` pairs of random subsets of real (n, d) and fake (m, d), its spread, and their
+    size.
 
     Subsets have min(size, n, m) features, none twice. The spread is the standard deviation over the subsets (divided
     by their number): that of one estimate, not of the mean. ScoreError as in mmd2, or for a size below 2.
@@ -29,7 +30,7 @@ def kid(real: Features, fake: Features, rng: np.random.Generator, subsets: int =
     if size < 2:
         raise ScoreError(f"subsets for a kernel distance need 2 images; they have {size}")
     values = [_mmd2(*(x[rng.choice(len(x), size, replace=False)] for x in sets)) for _ in range(subsets)]
-    return float(np.mean(values)), float(np.std(values))
+    return float(np.mean(values)), float(np.std(values)), size
 
 
 def _checked(features: Features, side: str) -> np.ndarray:

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from pipeline.errors import InputError
 
+RARE = 0.1  # of its real share: a class with less is missing
+
 
 def shares(logits: Tensor) -> np.ndarray:
     """Share of each class (classes,) among the largest of `logits` (n, classes), float64."""
@@ -25,9 +27,22 @@ def real_shares(labels: np.ndarray, classes: list[str]) -> np.ndarray:
     return counts / len(labels)
 
 
-def missing(generated: np.ndarray, real: np.ndarray) -> int:
-    """How many classes there are among the real images and not among the samples; both are shares (classes,)."""
-    return int(((generated == 0) & (real > 0)).sum())
+def confident(logits: Tensor, least: float) -> np.ndarray:
+    """Share (classes,), of all samples, that are of a class with a probability of at least `least`, float64.
+
+    The probability is the softmax of `logits` (n, classes). A classifier has to name a class for scribbles too, but is
+    seldom sure of it.
+    """
+    probabilities, labels = logits.float().softmax(1).max(1)
+    return np.bincount(labels[probabilities >= least].numpy(), minlength=logits.shape[1]) / len(logits)
+
+
+def missing(sure: np.ndarray, real: np.ndarray) -> int:
+    """How many classes have less than RARE of their real share among the samples that are surely of them.
+
+    `sure` as from `confident` and `real` as from `real_shares`, both (classes,).
+    """
+    return int((sure < RARE * real).sum())
 
 
 def divergence(generated: np.ndarray, real: np.ndarray) -> float:

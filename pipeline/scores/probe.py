@@ -103,53 +103,54 @@ def score(train: np.ndarray, train_labels: np.ndarray, test: np.ndarray, test_la
     C is chosen on the last share `validation` of them, fitted on the others; then the SVM is fitted on all. Features
     (n, d) float32, labels (n,). InputError when the others lack a class.
     """
-    kept = _kept(train_labels, classes, 1, validation)
+    count = kept(train_labels, validation)
+    _check(train_labels[:count], classes, 1, "lower evaluate.probe_validation")
     weights: dict[float, np.ndarray] = {}
 
     def on_validation(C: float) -> float:
         nearest = weights[max(weights)] if weights else None
-        weights[C] = svm.fit(train[:kept], train_labels[:kept], classes, C, nearest)
-        return svm.accuracy(weights[C], train[kept:], train_labels[kept:])
+        weights[C] = svm.fit(train[:count], train_labels[:count], classes, C, nearest)
+        return svm.accuracy(weights[C], train[count:], train_labels[count:])
 
-    C = choose(grid, on_validation, len(train) - kept)
+    C = choose(grid, on_validation, len(train) - count)
     return {"accuracy_test": svm.accuracy(svm.fit(train, train_labels, classes, C, weights[C]), test, test_labels),
             "C": C}
 
 
-def few_labels(train: np.ndarray, train_labels: np.ndarray, test: np.ndarray, test_labels: np.ndarray, classes: int,
-               validation: float, grid: Sequence[float], per_class: int, resamples: int, seed: int) -> dict[str, float]:
-    """`accuracy_test` of probes that see `per_class` labels of each class, `interval` and `C`: sec. 5.2, on SVHN.
+def draws(labels: np.ndarray, kept_out: slice, classes: int, per_class: int, count: int, seed: int) -> list[np.ndarray]:
+    """`count` random draws of `per_class` examples of each class: ascending indices into `labels` (n,).
 
-    Means over `resamples` draws from the training features that are not kept for validation; 1.96 standard deviations
-    of one draw are the interval, as the authors report it. C has the best mean on validation over a tenth as many
-    draws. InputError when a class has fewer.
+    Examples in `kept_out`, which validate, are never drawn. InputError when a class has fewer.
     """
-    kept = _kept(train_labels, classes, per_class, validation)
+    there = labels.astype(np.int64)
+    there[kept_out] = -1
+    _check(there, classes, per_class, "lower evaluate.labels_per_class")
+    return [np.sort(np.concatenate([rng.choice(np.flatnonzero(there == label), per_class, replace=False)
+                                    for label in range(classes)]))
+            for rng in (np.random.default_rng([seed, draw]) for draw in range(count))]
 
+
+def few_labels(drawn: Sequence[np.ndarray], pool: np.ndarray, pool_labels: np.ndarray, validation: np.ndarray,
+               validation_labels: np.ndarray, test: np.ndarray, test_labels: np.ndarray, classes: int,
+               grid: Sequence[float]) -> dict[str, float]:
+    """`accuracy_test` of probes that see few labels each, `interval` and `C`: sec. 5.2, on SVHN.
+
+    Each of `drawn` indexes the rows of `pool` (m, d) that one probe is fitted on. Means over these draws; 1.96 standard
+    deviations of one draw are the interval, as the authors report it. C has the best mean on validation over a tenth as
+    many draws, at least two.
+    """
     def fitted(C: float, draw: int) -> np.ndarray:
-        chosen = drawn(train_labels, classes, validation, per_class, seed, draw)
-        return svm.fit(train[chosen], train_labels[chosen], classes, C)
+        return svm.fit(pool[drawn[draw]], pool_labels[drawn[draw]], classes, C)
 
-    def accuracies(C: float, draws: int, x: np.ndarray, labels: np.ndarray) -> list[float]:
+    def accuracies(C: float, count: int, x: np.ndarray, labels: np.ndarray) -> list[float]:
         # Fits are small: each by one thread of its own is three times as fast as all threads at one after the other.
-        with threadpool_limits(1, "blas"), ThreadPoolExecutor(torch.get_num_threads()) as pool:
-            return list(pool.map(lambda draw: svm.accuracy(fitted(C, draw), x, labels), range(draws)))
+        with threadpool_limits(1, "blas"), ThreadPoolExecutor(torch.get_num_threads()) as workers:
+            return list(workers.map(lambda draw: svm.accuracy(fitted(C, draw), x, labels), range(count)))
 
-    C = choose(grid, lambda C: float(np.mean(accuracies(C, max(resamples // 10, 2), train[kept:],
-                                                        train_labels[kept:]))), len(train) - kept)
-    found = accuracies(C, resamples, test, test_labels)
+    C = choose(grid, lambda C: float(np.mean(accuracies(C, max(len(drawn) // 10, 2), validation, validation_labels))),
+               len(validation))
+    found = accuracies(C, len(drawn), test, test_labels)
     return {"accuracy_test": float(np.mean(found)), "interval": 1.96 * float(np.std(found, ddof=1)), "C": C}
-
-
-def drawn(labels: np.ndarray, classes: int, validation: float, per_class: int, seed: int, draw: int) -> np.ndarray:
-    """Ascending indices of `per_class` examples of each class among those that are not for validation, at random.
-
-    InputError when a class has fewer.
-    """
-    there = labels[:_kept(labels, classes, per_class, validation)]
-    rng = np.random.default_rng([seed, draw])
-    return np.sort(np.concatenate([rng.choice(np.flatnonzero(there == label), per_class, replace=False)
-                                   for label in range(classes)]))
 
 
 def choose(grid: Sequence[float], accuracy: Callable[[float], float], images: int) -> float:
@@ -168,12 +169,15 @@ def choose(grid: Sequence[float], accuracy: Callable[[float], float], images: in
     return chosen
 
 
-def _kept(labels: np.ndarray, classes: int, per_class: int, validation: float) -> int:
-    """How many of the first labels are not for validation; InputError when a class has less than `per_class` there."""
-    kept = len(labels) - round(validation * len(labels))
-    counts = np.bincount(labels[:kept], minlength=classes)
-    if counts.min() < per_class:
-        key = "probe_images" if per_class == 1 else "probe_images, lower evaluate.labels_per_class"
-        raise InputError(f"class {counts.argmin()} has {counts.min()} of the {kept} images that the probe is fitted "
-                         f"on, expected {per_class}: raise evaluate.{key}, or leave the class out")
-    return kept
+def kept(labels: np.ndarray, validation: float) -> int:
+    """How many of the first labels are not for validation."""
+    return len(labels) - round(validation * len(labels))
+
+
+def _check(labels: np.ndarray, classes: int, least: int, otherwise: str) -> None:
+    """InputError when a class has less than `least` of the labels, -1 being none."""
+    counts = np.bincount(labels[labels >= 0], minlength=classes)
+    if counts.min() < least:
+        raise InputError(f"class {counts.argmin()} has {counts.min()} of the {counts.sum()} images that a probe may be "
+                         f"fitted on, expected {least}: raise evaluate.probe_images, {otherwise}, or leave the class "
+                         "out")

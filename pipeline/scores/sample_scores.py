@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 
 from pipeline.data.images import Dataset
 from pipeline.params.scoring import Evaluate
 from pipeline.scores import (extractors, frechet, generated_labels, inception_score, kernel, manifold, memorisation,
-                             modes)
+                             modes, spectrum)
 from pipeline.scores.extractors import Extractor, ReferenceFeatures
 from pipeline.scores.memorisation import Nearest
 from pipeline.scores.reference_model import Reference
@@ -52,15 +53,18 @@ class SampleScorer:
     """Scores sets of samples of one generator.
 
     `shares` (classes,) are the training images' shares of the classes. `test` holds the distances of test images from
-    training images. `held_out` is labelled images that the generator was not trained on, with the name of their split:
-    it was trained on the first `trained_on` training images.
+    training images, `fine_energy` the training images' energy of fine patterns. `held_out` is labelled images that the
+    generator was not trained on, with the name of their split: it was trained on the first `trained_on` training
+    images. The `floor` is how many real test images have which distance in the first space.
     """
     dataset: Dataset
     spaces: Sequence[FeatureSpace]
     shares: np.ndarray
     test: Nearest
+    fine_energy: float
     held_out: tuple[np.ndarray, np.ndarray, str]
     trained_on: int
+    floor: tuple[int, float]
 
     def measure(self, samples: np.ndarray, labels: np.ndarray | None, scoring: Evaluate, seed: int) -> ScoredSet:
         """The scores of uint8 `samples` (n, c, h, w), as many as the largest count.
@@ -73,12 +77,17 @@ class SampleScorer:
         scores: Scores = {}
         generated = np.ones(1)  # without labels there is one class
         for space in self.spaces:
-            found, shares = scores_of(space, samples[:space.count], scoring.neighbours, seed)
-            scores |= found
+            features, logits = space.extractor(samples[:space.count])
+            scores |= scores_of(space, features, logits, scoring.neighbours, seed)
+            if space is self.spaces[0]:
+                scores |= self._beside_the_floor(space, features)
             if space.extractor.extractor == "classifier":
-                generated = shares
-                scores |= {space.name("missing_classes"): modes.missing(shares, self.shares),
-                           space.name("class_divergence"): modes.divergence(shares, self.shares)}
+                generated = modes.shares(logits)
+                sure = modes.confident(logits, scoring.confidence)
+                scores |= {space.name("missing_classes"): modes.missing(sure, self.shares),
+                           space.name("class_divergence"): modes.divergence(generated, self.shares)}
+        scores |= {frechet.name(self.spaces[0].count, "pixels", "checkerboard"):
+                   spectrum.energy(samples[:self.spaces[0].count]) / self.fine_energy}
         scores |= {frechet.name(count, "pixels", "memorisation"): memorisation.ratio(
                        nearest.distances, self.test.distances),
                    frechet.name(count, "pixels", "near_copies"): memorisation.near_copies(
@@ -86,6 +95,14 @@ class SampleScorer:
         if labels is not None:
             scores |= dict(self._label_errors(samples, labels, scoring.generated_labels))
         return ScoredSet(scores, samples, generated, nearest)
+
+    def _beside_the_floor(self, space: FeatureSpace, features: Tensor) -> Scores:
+        """The distance as a multiple of that of real test images; both of as many images."""
+        count, floor = self.floor
+        some = replace(space, count=count)
+        found = _distances(some, features[:count]) if count < space.count else {}
+        distance = frechet.distance(frechet.moments(features[:count]), space.reference.moments)
+        return found | {f"{some.name('fid')}_floors": distance / floor}
 
     def _label_errors(self, images: np.ndarray, labels: np.ndarray,
                       counts: Sequence[int]) -> Iterator[tuple[str, float]]:
@@ -99,17 +116,20 @@ class SampleScorer:
                 yield f"{name}_of_real_images", generated_labels.error(train[:n], train_labels[:n], real, real_labels)
 
 
-def sample_scorer(dataset: Dataset, spaces: Sequence[FeatureSpace], scoring: Evaluate, trained_on: int) -> SampleScorer:
+def sample_scorer(dataset: Dataset, spaces: Sequence[FeatureSpace], scoring: Evaluate, trained_on: int,
+                  floor: tuple[int, float]) -> SampleScorer:
     """The scorer for a generator that was trained on the first `trained_on` training images.
 
-    InputError when a class has no training image.
+    `floor` is how many real test images have which distance in the first of `spaces`. InputError when a class has no
+    training image.
     """
     test = memorisation.nearest(dataset.test_images[:scoring.memorisation_images], dataset.train_images)
     held_out = dataset.train_images[trained_on:], dataset.train_labels[trained_on:], "validation"
     if not len(held_out[0]):
         held_out = dataset.test_images, dataset.test_labels, "test"
     shares = modes.real_shares(dataset.train_labels, dataset.meta["classes"])
-    return SampleScorer(dataset, spaces, shares, test, held_out, trained_on)
+    fine = spectrum.energy(dataset.train_images[:spaces[0].count])
+    return SampleScorer(dataset, spaces, shares, test, fine, held_out, trained_on, floor)
 
 
 def classifier_space(reference: Reference, dataset: Dataset, count: int, folder: Path) -> FeatureSpace:
@@ -122,21 +142,30 @@ def classifier_space(reference: Reference, dataset: Dataset, count: int, folder:
     return FeatureSpace(reference, replace(features, moments=reference.moments), count)
 
 
-def scores_of(space: FeatureSpace, samples: np.ndarray, k: int, seed: int) -> tuple[Scores, np.ndarray]:
-    """The scores that compare the features of uint8 `samples` (n, c, h, w) with real ones, and their shares of classes.
+def scores_of(space: FeatureSpace, features: Tensor, logits: Tensor, k: int, seed: int) -> Scores:
+    """The scores that compare features (n, d) of samples, and their logits (n, classes), with those of real images.
 
     Random subsets are drawn from `seed`; balls reach to the `k`-th neighbour.
     """
-    features, logits = space.extractor(samples)
-    rng = np.random.default_rng(seed)
-    kid, spread = kernel.kid(space.reference.features, features, rng)
-    scores = {space.name("fid"): frechet.distance(frechet.moments(features), space.reference.moments),
-              f"fid_{space.extractor.extractor}_infinity": frechet.at_infinity(features, space.reference.moments, rng),
-              space.name("kid"): kid, f"{space.name('kid')}_spread": spread}
-    scores |= {space.name(score): value
-               for score, value in manifold.scores(space.reference.features, features, k).items()}
+    rng, real = np.random.default_rng(seed), space.reference.features
+    kid, spread, size = kernel.kid(real, features, rng)
+    scores = _distances(space, features)
+    scores |= {f"fid_{space.extractor.extractor}_infinity": frechet.at_infinity(features, space.reference.moments, rng),
+               space.name(f"kid{size}"): kid, f"{space.name(f'kid{size}')}_spread": spread}
+    scores |= {space.name(score): value for score, value in manifold.scores(real, features, k).items()}
     scores[space.name("score")] = inception_score.score(logits)
-    return scores, modes.shares(logits)
+    return scores
+
+
+def _distances(space: FeatureSpace, features: Tensor) -> Scores:
+    """The Fréchet distance of features (n, d), and as a share of that of a generator of the mean image.
+
+    Such a generator has no variance, so its distance is the trace of the real images' covariance.
+    """
+    real = space.reference.moments
+    distance = frechet.distance(frechet.moments(features), real)
+    name = space.name("fid")
+    return {name: distance, f"{name}_relative": distance / real.covariance.trace().item()}
 
 
 def averaged(sets: Sequence[Scores]) -> Scores:

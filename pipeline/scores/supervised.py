@@ -1,9 +1,14 @@
 """The probe's supervised control: D's architecture, taught the labels that the linear SVM sees.
 
 Radford, Metz & Chintala 2016, arXiv 1511.06434, sec. 5.2, compare with a CNN of the same architecture that learns from
-the labels alone. Departure: they search its hyperparameters over 64 trials; ours are given, so that a CNN which does
-worse than the probe may be one that was trained badly.
+the labels alone, its hyperparameters searched over 64 trials. Here the learning rate and the length of the training are
+chosen by validation images, which also choose the probe's C; the fit with the chosen ones sees these images too, as the
+probe's does.
 """
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from torch.nn import functional as F
@@ -16,40 +21,71 @@ from pipeline.scores import probe
 from pipeline.scores.classifier import BATCH as AT_A_TIME
 
 BATCH = 100
+PATIENCE = 3  # lengths without a better one end the training with a learning rate
 
 
-def accuracy(network: Network, leak: float, train: np.ndarray, train_labels: np.ndarray, test: np.ndarray,
-             test_labels: np.ndarray, classes: int, updates: int, lr: float, seed: int, device: Device) -> float:
-    """Share of `test` images that D's architecture reads after `updates` of Adam on mini-batches of `train` images.
+class Examples(NamedTuple):
+    """Images uint8 (n, c, h, w) and their labels (n,)."""
+    images: np.ndarray
+    labels: np.ndarray
 
-    Images are uint8 (n, c, h, w), labels (n,).
-    """
-    generator = torch.Generator().manual_seed(seed)
-    net = classifier(network, classes, leak, generator).to(device.device)
-    if device.device.type != "cpu":
+
+@dataclass(frozen=True)
+class Lesson:
+    """D's architecture with `classes` logits and LeakyReLU's slope `leak`, on `device`, initialised from `seed`."""
+    network: Network
+    leak: float
+    classes: int
+    seed: int
+    device: Device
+
+    def accuracies(self, train: Examples, tested: Examples, lr: float, lengths: Sequence[int]) -> Iterator[float]:
+        """Shares of the images of `tested` that are read after so many mini-batches of `train`, ascending `lengths`."""
+        net, rng, order, done = self._net(), np.random.default_rng(self.seed), np.empty(0, np.int64), 0
+        adam, batch = torch.optim.Adam(net.parameters(), lr, fused=True), min(BATCH, len(train.images))
+        for length in lengths:
+            net.train()
+            for _ in range(length - done):
+                if len(order) < batch:  # too few images for a mini-batch are left of the last order
+                    order = rng.permutation(len(train.images))
+                index, order = order[:batch], order[batch:]
+                self._learn(net, adam, train.images[index], train.labels[index])
+            done = length
+            with probe.settled(net, self.network, train.images, self.device), torch.no_grad(), self.device.arithmetic():
+                logits = [net(x, y).float().cpu()
+                          for x, y in probe.inputs(tested.images, self.network, self.device, AT_A_TIME)]
+            yield float((torch.cat(logits).argmax(1).numpy() == tested.labels).mean())
+
+    def _net(self) -> Stack:
+        net = classifier(self.network, self.classes, self.leak, torch.Generator().manual_seed(self.seed))
+        net = net.to(self.device.device)
         for module in net:
             if isinstance(module, Dropout):
-                module.generator = torch.Generator(device.device).manual_seed(seed)
-    _teach(net, network, train, train_labels, updates, lr, seed, device)
-    with probe.settled(net, network, train, device), torch.no_grad(), device.arithmetic():
-        logits = [net(x, y).float().cpu() for x, y in probe.inputs(test, network, device, AT_A_TIME)]
-    return (torch.cat(logits).argmax(1).numpy() == test_labels).mean().item()
+                module.generator = torch.Generator(self.device.device).manual_seed(self.seed)
+        return net
 
-
-def _teach(net: Stack, network: Network, images: np.ndarray, labels: np.ndarray, updates: int, lr: float, seed: int,
-           device: Device) -> None:
-    """So many mini-batches, in a new order whenever too few images for one are left of the last."""
-    adam = torch.optim.Adam(net.parameters(), lr, fused=True)
-    rng, batch = np.random.default_rng(seed), min(BATCH, len(images))
-    order = np.empty(0, np.int64)
-    net.train()
-    for _ in range(updates):
-        if len(order) < batch:
-            order = rng.permutation(len(images))
-        index, order = order[:batch], order[batch:]
-        (x, y), = probe.inputs(images[index], network, device, batch)
-        with device.arithmetic():
+    def _learn(self, net: Stack, adam: torch.optim.Optimizer, images: np.ndarray, labels: np.ndarray) -> None:
+        (x, y), = probe.inputs(images, self.network, self.device, len(images))
+        with self.device.arithmetic():
             logits = net(x, y)
         adam.zero_grad()
-        F.cross_entropy(logits.float(), torch.from_numpy(labels[index]).long().to(device.device)).backward()
+        F.cross_entropy(logits.float(), torch.from_numpy(labels).long().to(self.device.device)).backward()
         adam.step()
+
+
+def choose(lesson: Lesson, train: Examples, validation: Examples, rates: Sequence[float],
+           lengths: Sequence[int]) -> tuple[float, int]:
+    """The rate of `rates` and the length of `lengths` with the best accuracy on validation, the first of equals.
+
+    A rate is given up after PATIENCE lengths without a better one.
+    """
+    best, chosen = -1.0, (rates[0], lengths[0])
+    for lr in rates:
+        top, since = -1.0, 0
+        for length, accuracy in zip(lengths, lesson.accuracies(train, validation, lr, lengths)):
+            top, since = (accuracy, 0) if accuracy > top else (top, since + 1)
+            if accuracy > best:
+                best, chosen = accuracy, (lr, length)
+            if since == PATIENCE:
+                break
+    return chosen

@@ -18,9 +18,9 @@ from benchmarks.inception import smooth, write_weights
 from pipeline import files
 from pipeline.errors import InputError
 from pipeline.gan.devices import Device
-from pipeline.scores import frechet, inception
+from pipeline.scores import frechet, inception, inception_score
 from pipeline.scores.inception import Inception
-from tests.conftest import FP32
+from tests.conftest import FP32, ROOT
 
 SHAPES = [(1, 28, 28), (3, 32, 32), (3, 64, 64)]
 CONTENT = b"weights" * 99
@@ -208,3 +208,21 @@ def test_nothing_is_unpickled_before_its_digest_is_checked(
         inception.load(weights, "tf1", FP32)
     with pytest.raises(InputError, match="No such file"):
         inception.load(tmp_path / "absent.pth", "tf1", FP32)
+
+
+@pytest.mark.slow
+def test_CIFAR10s_training_images_have_their_published_inception_score() -> None:
+    """torch-fidelity: 11.23678, the mean over ten parts in an order of its own, of which the mean depends little."""
+    cached = Path(torch.hub.get_dir()) / "checkpoints"
+    weights = next((cached / url.rsplit("/", 1)[-1] for url in inception.RELEASES
+                    if (cached / url.rsplit("/", 1)[-1]).exists()), None)
+    data = [folder for folder in sorted(ROOT.glob("studies/*/data/*")) if folder.name in ("cifar10", "images")
+            and (folder / "train_images.npy").exists()
+            and np.load(folder / "train_images.npy", mmap_mode="r").shape == (50_000, 3, 32, 32)]
+    if weights is None or not data:
+        pytest.skip(f"Inception's weights in {cached}: {weights is not None}; CIFAR-10 in a study: {bool(data)}")
+    images = np.load(data[0] / "train_images.npy", mmap_mode="r")
+    logits = inception.load(weights, "tf1", FP32)(images)[1]
+    order = torch.from_numpy(np.random.default_rng(0).permutation(len(images)))
+    found = np.mean([inception_score.score(logits[part]) for part in order.chunk(10)])
+    assert found == pytest.approx(11.237, rel=1e-3)

@@ -39,13 +39,14 @@ def test_equal_distributions_are_at_zero_on_average_and_on_both_sides_of_it() ->
 def test_few_images_give_the_mean_that_many_give() -> None:
     """An estimate with the diagonal in it would fall with the number of images, by far more than 3 deviations."""
     x, y = normal(4000, 4, 0), normal(4000, 4, 1, 0.3)
-    mean, spread = kernel.kid(x, y, np.random.default_rng(0), 2000, 20)
+    mean, spread, _ = kernel.kid(x, y, np.random.default_rng(0), 2000, 20)
     assert mean == pytest.approx(kernel.mmd2(x, y), abs=3 * spread / 2000 ** 0.5)
 
 
 def test_subsets_of_all_have_no_spread_and_float32_counts_like_float64() -> None:
     x, y = normal(40, 6, 0).astype(np.float32), normal(30, 6, 1).astype(np.float32)
-    mean, spread = kernel.kid(y, x[:30], np.random.default_rng(0), 5)
+    mean, spread, size = kernel.kid(y, x[:30], np.random.default_rng(0), 5)
+    assert size == 30
     assert mean == pytest.approx(kernel.mmd2(x[:30].astype(float), y.astype(float)), rel=1e-12)
     assert spread < 1e-14
 
@@ -55,7 +56,8 @@ def test_the_spread_is_that_of_single_estimates() -> None:
     rng = np.random.default_rng(5)
     values = [kernel.mmd2(x[rng.choice(300, 50, replace=False)], y[rng.choice(300, 50, replace=False)])
               for _ in range(10)]
-    assert kernel.kid(x, y, np.random.default_rng(5), 10, 50) == pytest.approx((np.mean(values), np.std(values)))
+    assert kernel.kid(x, y, np.random.default_rng(5), 10, 50) == pytest.approx(
+        (np.mean(values), np.std(values), 50))
 
 
 def test_few_or_infinite_features_are_refused_by_side() -> None:

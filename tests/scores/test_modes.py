@@ -16,8 +16,15 @@ def test_shares_are_those_of_the_largest_logits() -> None:
     assert modes.shares(logits).tolist() == [0.5, 0.25, 0.25]
 
 
-def test_missing_classes_are_those_that_only_the_data_have() -> None:
-    assert modes.missing(np.array([0.5, 0, 0.5, 0]), np.array([0.4, 0.3, 0.3, 0])) == 1
+def test_only_confident_samples_count_for_a_class() -> None:
+    """log 19 against 0 is a probability of 95 %; scribbles get a class, but no confident one."""
+    logits = torch.tensor([[math.log(19), 0], [0, math.log(19)], [0, math.log(8)], [math.log(8), 0]])
+    assert modes.confident(logits, 0.9).tolist() == [0.25, 0.25] and modes.shares(logits).tolist() == [0.5, 0.5]
+
+
+def test_a_class_below_a_tenth_of_its_real_share_is_missing() -> None:
+    assert modes.missing(np.array([0.5, 0.029, 0.031, 0]), np.array([0.4, 0.3, 0.3, 0])) == 1
+    assert modes.missing(np.zeros(10), np.full(10, 0.1)) == 10
 
 
 def test_the_divergence_is_that_of_samples_from_data() -> None:

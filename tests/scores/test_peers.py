@@ -79,7 +79,7 @@ def test_with_fewer_images_than_dimensions_peers_are_off_where_ours_is_exact(n: 
 def test_kernel_distances_agree_where_subsets_are_the_whole() -> None:
     """In float64; clean-fid's two-sided order of arguments makes no difference to a symmetric estimate."""
     x, y = features(300, 50, 1), features(300, 50, 2)
-    mean, spread = kernel.kid(x, y, default_rng(0), 1, 300)
+    mean, spread, _ = kernel.kid(x, y, default_rng(0), 1, 300)
     assert spread == 0
     assert metric_kid.kernel_mmd(x, y) == pytest.approx(mean, rel=DOUBLE)
     assert torchmetrics_kid.poly_mmd(*map(torch.from_numpy, (x, y))).item() == pytest.approx(mean, rel=DOUBLE)
@@ -88,7 +88,7 @@ def test_kernel_distances_agree_where_subsets_are_the_whole() -> None:
 
 def test_kernel_distances_of_subsets_agree_within_their_spread() -> None:
     x, y = features(2000, 50, 1), features(2000, 50, 2)
-    mean, spread = kernel.kid(x, y, default_rng(0), 50, 200)
+    mean, spread, _ = kernel.kid(x, y, default_rng(0), 50, 200)
     theirs = metric_kid.kid_features_to_metric(torch.from_numpy(x), torch.from_numpy(y), kid_subsets=50,
                                                kid_subset_size=200, verbose=False)
     assert theirs[metric_kid.KEY_METRIC_KID_MEAN] == pytest.approx(mean, abs=4 * spread / 50 ** 0.5)

@@ -75,42 +75,50 @@ def test_the_grid_is_left_where_accuracy_falls_for_certain() -> None:
     assert probe.choose([6, 1, 2, 3, 4, 5], accuracy, 400) == 2 and asked == [1, 2, 3, 4, 5]
 
 
-def test_few_labels_are_as_many_of_each_class_none_of_them_from_validation(dataset: Dataset,
-                                                                           monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten draws for each C, the same for all, then so many others at the best; the interval is 1.96 deviations."""
-    n = len(dataset.train_labels)
-    x = np.arange(n, dtype=np.float32)[:, None]  # an example is its own number
+def test_draws_have_as_many_of_each_class_from_all_images_but_those_that_validate(dataset: Dataset) -> None:
+    labels, validating = dataset.train_labels, slice(300, 600)
+    draws = probe.draws(labels, validating, 10, 12, 40, 0)
+    for drawn in draws:
+        assert (np.bincount(labels[drawn]) == 12).all() and len(set(drawn)) == 120 and (np.diff(drawn) > 0).all()
+        assert not ((drawn >= 300) & (drawn < 600)).any()
+    assert (np.concatenate(draws) >= 600).mean() == pytest.approx((len(labels) - 600) / (len(labels) - 300), abs=0.05)
+    again = probe.draws(labels, validating, 10, 12, 2, 0)
+    assert (again[0] == draws[0]).all() and (draws[0] != draws[1]).any()
+
+
+def test_C_of_few_labels_is_chosen_on_validation_and_the_interval_is_of_all_draws(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three draws for each C, then thirty at the best; the interval is 1.96 standard deviations."""
+    x, labels = np.arange(500, dtype=np.float32)[:, None], np.arange(500) % 10  # an example is its own number
+    drawn = probe.draws(labels, slice(0, 0), 10, 12, 30, 0)
     fitted = []
 
-    def fit(features: np.ndarray, labels: np.ndarray, classes: int, C: float) -> np.ndarray:
+    def fit(features: np.ndarray, its_labels: np.ndarray, classes: int, C: float) -> np.ndarray:
         fitted.append((C, features[:, 0].astype(int)))
-        assert (labels == dataset.train_labels[fitted[-1][1]]).all()
+        assert (its_labels == labels[fitted[-1][1]]).all()
         return np.array([[C]])
 
     accuracies = iter(np.tile([0.8, 0.9, 0.7], 10))
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)  # one draw after the other, for the lists here
     monkeypatch.setattr(svm, "fit", fit)
-    monkeypatch.setattr(svm, "accuracy", lambda w, x, y: float(w[0, 0]) if len(x) == n - 1000 else next(accuracies))
-    found = probe.few_labels(x, dataset.train_labels, x[:7], dataset.train_labels[:7], 10, 1 - 1000 / n, [0.3, 0.5], 12,
-                             30, 0)
+    monkeypatch.setattr(svm, "accuracy", lambda w, x, y: float(w[0, 0]) if len(x) == 37 else next(accuracies))
+    found = probe.few_labels(drawn, x, labels, x[:37], labels[:37], x[:7], labels[:7], 10, [0.3, 0.5])
     assert found == {"C": 0.5, "accuracy_test": pytest.approx(0.8),
                      "interval": pytest.approx(1.96 * np.std([0.8, 0.9, 0.7] * 10, ddof=1))}
     assert [C for C, _ in fitted] == [0.3] * 3 + [0.5] * 3 + [0.5] * 30
-    for _, drawn in fitted:
-        assert (np.bincount(dataset.train_labels[drawn]) == 12).all() and len(set(drawn)) == 120 and drawn.max() < 1000
-    assert (fitted[0][1] == fitted[3][1]).all() and (fitted[0][1] != fitted[1][1]).any()
+    assert all((rows == drawn[place % 30]).all() for place, (_, rows) in enumerate(fitted[6:]))
 
 
 def test_labels_that_are_too_few_are_refused() -> None:
-    with pytest.raises(InputError, match="class 4 has 9 of the 79 images that the probe is fitted on, expected 10: .* "
-                                         "lower evaluate.labels_per_class"):
-        labels = np.append(np.arange(80) % 8, [0] * 20)
-        probe.drawn(np.delete(labels, 4), 8, 20 / 99, 10, 0, 0)
+    labels = np.repeat(np.arange(8), [20, 20, 20, 20, 12, 20, 20, 20])
+    with pytest.raises(InputError, match="class 4 has 9 of the 149 images that a probe may be fitted on, expected 10: "
+                                         ".* lower evaluate.labels_per_class"):
+        probe.draws(labels, slice(80, 83), 8, 10, 2, 0)
 
 
 def test_a_probe_without_a_class_is_refused() -> None:
     x, y = np.zeros((30, 4), np.float32), np.arange(30) % 9
-    with pytest.raises(InputError, match="class 9 has 0 of the 25 images that the probe is fitted on, expected 1"):
+    with pytest.raises(InputError, match="class 9 has 0 of the 25 images that a probe may be fitted on, expected 1"):
         probe.score(x, y, x, y, 10, 5 / 30, [1.0])
 
 
@@ -166,10 +174,12 @@ def test_features_of_convolutions_beat_raw_pixels(D: Stack, dataset: Dataset) ->
     rng = np.random.default_rng(0)
     train_images, test_images = (np.stack([np.roll(image, rng.integers(-3, 4, 2), (1, 2)) for image in images])
                                  for images in (dataset.train_images, dataset.test_images))
-    labels, grid = (dataset.train_labels, dataset.test_labels), [0.001, 0.01, 0.1]
+    kept = probe.kept(dataset.train_labels, 0.3)
+    drawn = probe.draws(dataset.train_labels, slice(kept, None), 10, 20, 10, 0)
 
     def accuracy(train: np.ndarray, test: np.ndarray) -> float:
-        return probe.few_labels(train, labels[0], test, labels[1], 10, 0.3, grid, 20, 10, 0)["accuracy_test"]
+        return probe.few_labels(drawn, train, dataset.train_labels, train[kept:], dataset.train_labels[kept:], test,
+                                dataset.test_labels, 10, [0.001, 0.01, 0.1])["accuracy_test"]
 
     found = accuracy(*probe.features(D, SLIDES, (train_images, test_images), FP32))
     assert found > accuracy(probe.pixels(train_images), probe.pixels(test_images)) + 0.1

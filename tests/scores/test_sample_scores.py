@@ -1,8 +1,11 @@
 """All scores of a set of samples: each moves in its direction, and only where it should."""
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 import pytest
+import torch
 
 from pipeline.data.images import Dataset
 from pipeline.errors import InputError, ScoreError
@@ -25,7 +28,13 @@ def scorer(reference: Reference, dataset: Dataset, scoring: Evaluate,
     """Of all training images: samples are drawn from test images, so that none is a copy."""
     folder = tmp_path_factory.mktemp("features")
     real = extractors.reference_features(reference, dataset.train_images, dataset.digest, folder)
-    return sample_scores.sample_scorer(dataset, [FeatureSpace(reference, real, N)], scoring, len(dataset.train_images))
+    return sample_scores.sample_scorer(dataset, [FeatureSpace(reference, real, N)], scoring, len(dataset.train_images),
+                                       (N, 50.0))
+
+
+@pytest.fixture
+def scorer_of(scorer: SampleScorer) -> Callable[[Dataset, Evaluate, int], SampleScorer]:
+    return lambda dataset, scoring, count: sample_scores.sample_scorer(dataset, scorer.spaces, scoring, count, (N, 1.0))
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +44,17 @@ def honest(scorer: SampleScorer, dataset: Dataset, scoring: Evaluate) -> Scores:
 
 def measure(scorer: SampleScorer, samples: np.ndarray, scoring: Evaluate) -> Scores:
     scores = scorer.measure(samples, None, scoring, 0).scores
-    return {name.replace("_classifier_300", "").replace("_pixels_100", ""): value for name, value in scores.items()}
+    short = {"_classifier_300": "", "_pixels_100": "", "kid300": "kid"}
+    return {reduce(lambda text, part: text.replace(part, short[part]), short, name): value
+            for name, value in scores.items()}
 
 
 def test_real_images_are_near_the_best_of_every_score(honest: Scores) -> None:
     assert abs(honest["kid"]) < 2 * honest["kid_spread"] and honest["precision"] > 0.7
     assert honest["recall"] > 0.7 and honest["density"] > 0.7 and honest["coverage"] > 0.35
     assert honest["missing_classes"] == 0 and honest["class_divergence"] < 0.02 and honest["score"] > 8
+    assert honest["fid_relative"] < 0.1 and honest["fid_floors"] == honest["fid"] / 50
+    assert honest["checkerboard_pixels_300"] == pytest.approx(1, abs=0.1)
     assert honest["memorisation"] == pytest.approx(1, abs=0.05) and honest["near_copies"] <= 0.03
 
 
@@ -51,6 +64,46 @@ def test_a_collapsed_generator_is_precise_and_remembers_little(scorer: SampleSco
     found = measure(scorer, dataset.test_images[:15].repeat(N // 15, 0), scoring)
     assert found["precision"] > 0.6 and found["recall"] < 0.1
     assert found["coverage"] < honest["coverage"] / 3 and found["fid"] > 5 * honest["fid"]
+
+
+def test_the_relative_distance_of_the_mean_image_is_one(scorer: SampleScorer, reference: Reference) -> None:
+    """Features of no variance at the real ones' mean: the trace of the covariance is the distance."""
+    mean = reference.moments.mean.float().repeat(N, 1)
+    found = sample_scores._distances(scorer.spaces[0], mean)
+    assert found["fid_classifier_300_relative"] == pytest.approx(1, rel=1e-4)
+
+
+def test_fewer_test_images_make_a_floor_of_their_own_count(
+        scorer: SampleScorer, dataset: Dataset, scoring: Evaluate) -> None:
+    found = replace(scorer, floor=(200, 40.0)).measure(dataset.test_images[:N], None, scoring, 0).scores
+    alone = replace(scorer, spaces=[replace(scorer.spaces[0], count=200)], floor=(200, 40.0))
+    expected = alone.measure(dataset.test_images[:200], None, scoring, 0).scores
+    assert found["fid_classifier_200"] == pytest.approx(expected["fid_classifier_200"])
+    assert found["fid_classifier_200_floors"] == found["fid_classifier_200"] / 40
+    assert "fid_classifier_300_floors" not in found and "fid_classifier_300" in found
+
+
+def test_stripes_miss_every_class_and_have_energy_at_two_pixels(scorer: SampleScorer, scoring: Evaluate) -> None:
+    """Diagonal stripes, which a classifier gives some class, but is not sure of."""
+    place = np.indices((28, 28)).sum(0)
+    images = np.stack([127 + 120 * np.sin(np.pi * place / 2 + phase) for phase in np.linspace(0, 6, N)])
+    logits = torch.zeros(N, 10).index_put_((torch.arange(N), torch.arange(N) % 10), torch.tensor(1.0))
+    space = replace(scorer.spaces[0], extractor=Unsure(logits))
+    found = replace(scorer, spaces=[space]).measure(images[:, None].astype(np.uint8), None, scoring, 0).scores
+    assert found["missing_classes_classifier_300"] == 10 and found["class_divergence_classifier_300"] < 0.01
+    board = 255 * (place % 2).astype(np.uint8)[None, None].repeat(N, 0)
+    assert measure(scorer, board, scoring)["checkerboard_pixels_300"] > 50
+
+
+@dataclass(frozen=True)
+class Unsure:
+    """An extractor whose classes are evenly spread and never sure."""
+    logits: torch.Tensor
+    extractor: str = "classifier"
+    digest: str = ""
+
+    def __call__(self, images: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.randn(len(images), 128, generator=torch.Generator().manual_seed(0)), self.logits
 
 
 def test_noise_has_neither_precision_nor_coverage(scorer: SampleScorer, honest: Scores, scoring: Evaluate) -> None:
@@ -101,26 +154,27 @@ def test_labelled_samples_teach_a_nearest_neighbour_classifier(scorer: SampleSco
     assert scorer.measure(samples, (labels + 1) % 10, scoring, 0).scores[name] > 0.8
 
 
-def test_they_are_read_by_images_that_nobody_trained_on(dataset: Dataset, scoring: Evaluate) -> None:
-    held_out, labels, split = sample_scores.sample_scorer(dataset, [], scoring, 1000).held_out
+def test_they_are_read_by_images_that_nobody_trained_on(scorer_of: Callable[..., SampleScorer], dataset: Dataset,
+                                                        scoring: Evaluate) -> None:
+    held_out, labels, split = scorer_of(dataset, scoring, 1000).held_out
     assert split == "validation" and np.array_equal(held_out, dataset.train_images[1000:])
     assert np.array_equal(labels, dataset.train_labels[1000:])
-    assert np.array_equal(sample_scores.sample_scorer(dataset, [], scoring, len(dataset.train_images)).held_out[0],
-                          dataset.test_images)
+    assert np.array_equal(scorer_of(dataset, scoring, len(dataset.train_images)).held_out[0], dataset.test_images)
 
 
 def test_too_few_images_are_refused_with_their_number(scorer: SampleScorer, dataset: Dataset,
                                                       scoring: Evaluate) -> None:
     space = replace(scorer.spaces[0], count=3)
     with pytest.raises(ScoreError, match="need 4 fake images; there are 3"):
-        sample_scores.scores_of(space, dataset.test_images[:3], 3, 0)
+        sample_scores.scores_of(space, *space.extractor(dataset.test_images[:3]), 3, 0)
 
 
-def test_a_class_without_images_is_named(dataset: Dataset, scoring: Evaluate) -> None:
+def test_a_class_without_images_is_named(scorer_of: Callable[..., SampleScorer], dataset: Dataset,
+                                         scoring: Evaluate) -> None:
     there = dataset.train_labels != 7
     lacking = replace(dataset, train_images=dataset.train_images[there], train_labels=dataset.train_labels[there])
     with pytest.raises(InputError, match="class '7' has no training image"):
-        sample_scores.sample_scorer(lacking, [], scoring, 100)
+        scorer_of(lacking, scoring, 100)
 
 
 @pytest.mark.parametrize(("count", "expected"), [(128, "fid_classifier_128"), (129, "")])

@@ -1,4 +1,6 @@
 """The supervised control: D's architecture learns labels, its conditional and convolutional ends included."""
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
@@ -7,22 +9,44 @@ from pipeline.data.images import Dataset
 from pipeline.gan import literature
 from pipeline.gan.build import build, classifier
 from pipeline.scores import supervised
+from pipeline.scores.supervised import Examples, Lesson
 from tests.conftest import FP32
 
 
-def accuracy(dataset: Dataset, labels: np.ndarray, updates: int, name: str = "slides") -> float:
-    return supervised.accuracy(literature.network(name, 0.25), 0.2, dataset.train_images, labels, dataset.test_images,
-                               dataset.test_labels, 10, updates, 2e-3, 0, FP32)
+def lesson(name: str = "slides") -> Lesson:
+    return Lesson(literature.network(name, 0.25), 0.2, 10, 0, FP32)
+
+
+def accuracies(dataset: Dataset, labels: np.ndarray, *lengths: int, name: str = "slides") -> list[float]:
+    return list(lesson(name).accuracies(Examples(dataset.train_images, labels),
+                                        Examples(dataset.test_images, dataset.test_labels), 2e-3, lengths))
 
 
 @pytest.mark.parametrize("name", ["slides", "guidelines-28", "paper-mnist"])
 def test_it_learns_the_labels_that_it_is_taught(dataset: Dataset, name: str) -> None:
-    assert accuracy(dataset, dataset.train_labels, 150, name) > 0.85
-    assert accuracy(dataset, (dataset.train_labels + 1) % 10, 150, name) < 0.1
+    assert accuracies(dataset, dataset.train_labels, 150, name=name)[0] > 0.85
+    assert accuracies(dataset, (dataset.train_labels + 1) % 10, 150, name=name)[0] < 0.1
 
 
-def test_it_repeats_itself(dataset: Dataset) -> None:
-    assert accuracy(dataset, dataset.train_labels, 5) == accuracy(dataset, dataset.train_labels, 5)
+def test_a_look_on_the_way_changes_nothing(dataset: Dataset) -> None:
+    assert accuracies(dataset, dataset.train_labels, 5, 10)[1] == accuracies(dataset, dataset.train_labels, 10)[0]
+
+
+def test_rate_and_length_are_the_best_on_validation_and_a_rate_without_progress_is_left(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    curves = {0.1: [0.5, 0.6, 0.7, 0.7, 0.7, 0.7, 0.99], 0.01: [0.2, 0.4, 0.6, 0.9, 0.8, 0.85, 0.9],
+              0.001: [0.1, 0.1, 0.1, 0.1, 0.95]}
+    asked: list[float] = []
+
+    def curve(self: Lesson, train: Examples, tested: Examples, lr: float, lengths: list[int]) -> Iterator[float]:
+        for value in curves[lr]:
+            asked.append(lr)
+            yield value
+
+    monkeypatch.setattr(Lesson, "accuracies", curve)
+    nothing = Examples(np.zeros(0), np.zeros(0))
+    assert supervised.choose(lesson(), nothing, nothing, list(curves), list(range(10, 80, 10))) == (0.01, 40)
+    assert [asked.count(lr) for lr in curves] == [6, 7, 4]
 
 
 @pytest.mark.parametrize("name", literature.NETWORKS)
