@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from pipeline import code, files, folders, stage
+from pipeline import code, files, folders, progress, stage
 from pipeline.data import images
 from pipeline.gan import checkpoint, devices, sampling
 from pipeline.latent.shown import ablation, arithmetic, guided, nearest, walks
@@ -37,7 +37,7 @@ def internals(run: str) -> None:
     model.D.to(device.device)
     subject = Subject(model, dataset, reference, study.internals, device, folders.work("features"))
     with sampling.evaluating(model.G, model.network, model.sampling, device):
-        entries = [entry(part, subject) for part in PARTS]
+        entries = [entry(part, subject) for part in progress.shown(PARTS, f"internals of {run}")]
     parts, pictures = [part for part, _ in entries], [picture for _, drawn in entries for picture in drawn]
     numbers = {key: value for part in parts for key, value in part.get("numbers", {}).items()}
     protocol = {"batch_norm": model.sampling.batch_norm, "seed": study.internals.seed,

@@ -6,11 +6,13 @@ of positive weight were dropped from all positions, and new samples made with an
 
 Layers are counted from the image: the one that makes it is the highest, number 1. In the paper 200 maps were dropped,
 which its number 2 in fig. 1, of 128 maps, has not got; so either its count begins below the image, where the layer is
-number 3 here, or its generator was wider. Departures: random positions lie outside the object; the regression is
-scikit-learn's, with an L2 penalty; beside it stand as many random maps, dropped as a control. Batch norm keeps the
-statistics that G has (`gan.sampling.evaluating`), with all maps.
+number 3 here, or its generator was wider. Departures: random positions lie outside the object and, where ink can be
+told from ground, in ink: against the ground a regression learns what draws ink, whatever it shows. The regression is
+scikit-learn's, with an L2 penalty. As a control, as many random maps are dropped, many times: the p-value is that of a
+permutation test (Phipson & Smyth 2010, "Permutation p-values should never be zero"). Batch norm keeps the statistics
+that G has (`gan.sampling.evaluating`), with all maps.
 """
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import ceil
 
@@ -25,10 +27,12 @@ from pipeline.gan import sampling
 from pipeline.gan.build import Stack
 from pipeline.gan.devices import Device
 from pipeline.gan.networks import Network
-from pipeline.latent import maps
+from pipeline.latent import maps, objects
 
 Masks = Callable[[np.ndarray], np.ndarray]
+Draw = Callable[[np.ndarray], np.ndarray]
 ITERATIONS = 10_000  # at most; the fit ends at its tolerance
+GREY = 1 / 255  # one grey level
 
 
 @dataclass(frozen=True)
@@ -49,26 +53,38 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Effect:
-    """Images uint8 (n, c, h, w) made without some maps, and the `share` of them that have the object.
+    """What dropping maps does to images: the `share` of them, 0..1, that have the object without these maps.
 
     `inside` and `outside`: the mean change of pixels, 0..1, where the object had been and in the rest of the images
     that had it.
     """
-    images: np.ndarray
     share: float
     inside: float
     outside: float
 
+    @property
+    def ratio(self) -> float:
+        """The change inside over the change outside, one grey level added to each: 1 where nothing changes."""
+        return (self.inside + GREY) / (self.outside + GREY)
+
 
 @dataclass(frozen=True)
-class Ablation:
-    """Images uint8 (n, c, h, w) of all maps, and the `share` that have the object; the effect of dropping its maps, and
-    of as many random ones, draw by draw.
+class Comparison:
+    """The `share` of images of all maps, 0..1, that have the object; the effect of dropping its maps, and random ones.
     """
-    images: np.ndarray
     share: float
     dropped: Effect
     random: list[Effect]
+
+    @property
+    def ratios(self) -> np.ndarray:
+        """float64 (draws,): the ratio of each random draw."""
+        return np.array([effect.ratio for effect in self.random])
+
+    @property
+    def p(self) -> float:
+        """The share of draws, the object's maps counted as one of them, whose ratio is at least that of these."""
+        return float((1 + (self.ratios >= self.dropped.ratio).sum()) / (1 + len(self.random)))
 
 
 class _Drop(nn.Module):
@@ -114,13 +130,13 @@ def fit(activations: np.ndarray, inside: np.ndarray, outside: np.ndarray, C: flo
 
     Activations (n, c, h, w); `inside` and `outside`, bool (n, height, width): where the object is, and where the others
     are drawn from, as many, in images that have the object. At the layer's resolution a position is inside when half of
-    its pixels are, and outside when more than half are that and none is inside. ScoreError when there is no position of
-    either kind.
+    its pixels are, and outside when half are that and none is inside. ScoreError when there is no position of either
+    kind.
     """
-    has = _having(inside)
+    has = objects.having(inside)
     x = activations[has].transpose(0, 2, 3, 1)
     share_in, share_out = (_resampled(masks[has], (x.shape[1], x.shape[2])) for masks in (inside, outside))
-    there, others = x[share_in >= 0.5], x[(share_in == 0) & (share_out > 0.5)]
+    there, others = x[share_in >= 0.5], x[(share_in == 0) & (share_out >= 0.5)]
     count = min(len(there), len(others))
     if not count:
         raise ScoreError(f"{has.sum()} of {len(has)} images have the object, in {len(there)} positions of "
@@ -136,39 +152,41 @@ def _resampled(masks: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return F.adaptive_avg_pool2d(torch.from_numpy(masks.astype(np.float32))[:, None], size)[:, 0].numpy()
 
 
-def without(G: Stack, place: int, dropped: np.ndarray) -> Stack:
-    """G with the maps `dropped`, integers, of its module `place` 0 everywhere; modules are shared with G, which stays.
+def drawer(G: Stack, network: Network, z: Tensor, place: int, device: Device) -> Draw:
+    """A function: maps, integers (k,), -> uint8 images (n, c, h, w) of z (n, z_dim) with these maps 0 everywhere.
+
+    The maps are those of G's module `place`; what comes before is computed once, and G stays as it is. The function
+    raises DivergedError when images are not finite.
     """
-    return Stack(*G[:place + 1], _Drop(dropped), *G[place + 1:])
+    x, others = torch.from_numpy(activations(G, network, z, place, device)), G[place + 1:]
+    return lambda dropped: sampling.sample(Stack(_Drop(dropped), *others), network, x, device)
 
 
-def measure(G: Stack, network: Network, z: Tensor, place: int, dropped: np.ndarray,
-            find: Masks, rest: Masks, draws: int, rng: np.random.Generator, device: Device) -> Ablation:
-    """Images of z (n, z_dim) with all maps, without those in `dropped`, and `draws` times without as many random ones.
+def random_maps(evidence: Evidence, draws: int, rng: np.random.Generator) -> np.ndarray:
+    """int64 (draws, k): k maps of the layer, drawn anew each time, k the number that speak for the object.
 
-    Random maps are drawn from all of the layer's, the object's among them. Uint8 images (n, c, h, w) -> bool (n, h, w):
-    `find` says where the object is, `rest` what should stay, in as far as it is no object: all ink, or every pixel.
-    DivergedError when images are not finite.
+    The object's maps are among those drawn from.
     """
-    channels = activations(G, network, z[:1], place, device).shape[1]
-    images = sampling.sample(G, network, z, device)
+    count, channels = len(evidence.maps), len(evidence.weights)
+    return np.stack([rng.choice(channels, count, replace=False) for _ in range(draws)])
+
+
+def compare(draw: Draw, dropped: np.ndarray, random: Iterable[np.ndarray], find: Masks, rest: Masks) -> Comparison:
+    """What dropping the maps `dropped` does to the images of `draw`, and what dropping each set of `random` maps does.
+
+    Uint8 images (n, c, h, w) -> bool (n, h, w): `find` says where the object is, `rest` which pixels count, as in
+    `objects.parted`. Images of one set at a time are in memory.
+    """
+    images = draw(np.array([], int))
     masks = find(images)
-    others = rest(images) & ~masks & _having(masks)[:, None, None]
+    parts = objects.parted(masks, rest(images))
 
-    def effect(left_out: np.ndarray) -> Effect:
-        made = sampling.sample(without(G, place, left_out), network, z, device)
-        change = np.abs(made.astype(np.float32) - images).mean(1) / 255
-        inside, outside = (float(change[where].mean()) if where.any() else 0.0 for where in (masks, others))
-        return Effect(made, _share(find(made)), inside, outside)
+    def effect(maps_out: np.ndarray) -> Effect:
+        made = draw(maps_out)
+        # Sums of integers are exact, so that equal changes are ties.
+        change = np.abs(made.astype(np.int16) - images).sum(1)
+        inside, outside = (float(change[part].sum() / max(1, 255 * images.shape[1] * part.sum())) for part in parts)
+        return Effect(float(objects.having(find(made)).mean()), inside, outside)
 
-    random = [effect(rng.choice(channels, len(dropped), replace=False)) for _ in range(draws)]
-    return Ablation(images, _share(masks), effect(dropped), random)
-
-
-def _share(masks: np.ndarray) -> float:
-    return float(_having(masks).mean())
-
-
-def _having(masks: np.ndarray) -> np.ndarray:
-    """bool (n,): which masks (n, h, w) have a pixel."""
-    return np.asarray(masks.any((1, 2)))
+    share = float(objects.having(masks).mean())
+    return Comparison(share, effect(dropped), [effect(maps_out) for maps_out in random])

@@ -21,10 +21,15 @@ CENTRE = SIDE * SIDE // 2
 
 @dataclass(frozen=True)
 class Agreement:
-    """The `share` of `count` images in which something was seen, and the share that shows it by `chance`."""
+    """The `share` of `count` images in which something was seen, and the share that shows it by `chance`; 0..1."""
     share: float
     chance: float
     count: int
+
+    @property
+    def gain(self) -> float:
+        """How much the share exceeds that by chance, -1..1."""
+        return self.share - self.chance
 
 
 def combine(A: Tensor, B: Tensor, C: Tensor) -> Tensor:
@@ -40,12 +45,13 @@ def singles(A: Tensor, B: Tensor, C: Tensor) -> Tensor:
     return (A[:, None, None] - B[None, :, None] + C).flatten(0, 2)
 
 
-def drawn(A: Tensor, B: Tensor, C: Tensor, k: int, times: int, generator: torch.Generator) -> Tensor:
-    """`combine` of k exemplars of each, drawn without replacement, so many times anew: (times, z_dim).
+def drawn(A: Tensor, B: Tensor, C: Tensor, k: int, times: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """`combine` of k exemplars of each, drawn without replacement, so many times anew: (times, z_dim); and controls.
 
-    A picture of neighbours is one trial; these are many, of means or, with k = 1, of single exemplars. With B in place
-    of A they are a control of the same norm, without what A has: attributes like ink grow with the norm of z alone.
-    InputError when one of A, B and C has fewer than k.
+    A picture of neighbours is one trial; these are many, of means or, with k = 1, of single exemplars. The controls,
+    (times, z_dim), are paired with them: the same exemplars of B and C, and others of B in place of A's. They have the
+    same norm, without what A has: attributes like ink grow with the norm of z alone. InputError when one of A, B and C
+    has fewer than k.
     """
     if (fewest := min(map(len, (A, B, C)))) < k:
         raise InputError(f"{k} exemplars of each concept are to be drawn; of one there are {fewest}")
@@ -53,7 +59,9 @@ def drawn(A: Tensor, B: Tensor, C: Tensor, k: int, times: int, generator: torch.
     def some(group: Tensor) -> Tensor:
         return group[torch.randperm(len(group), generator=generator, device=generator.device)[:k].to(group.device)]
 
-    return torch.stack([combine(some(A), some(B), some(C)) for _ in range(times)])
+    found = [(some(A), some(B), some(C), some(B)) for _ in range(times)]
+    return (torch.stack([combine(a, b, c) for a, b, c, _ in found]),
+            torch.stack([combine(other, b, c) for _, b, c, other in found]))
 
 
 def around(centre: Tensor, spread: float, generator: torch.Generator) -> Tensor:

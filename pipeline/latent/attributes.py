@@ -5,7 +5,7 @@ were picked by eye. Here numbers pick them: a slant, say, among samples that a c
 the shear that deslanting takes away (LeCun et al. 1998, "Gradient-based learning applied to document recognition", sec.
 III.A). Attributes are of bright ink on a dark ground, and say little about photographs.
 """
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -14,6 +14,7 @@ from torch import Tensor
 from pipeline.errors import InputError
 
 BATCH = 500  # images at a time
+POOL = 10  # one of so many samples of a class, those that lean most, is an exemplar that is drawn from
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,12 @@ def measure(images: np.ndarray, ground: int) -> Attributes:
     """
     parts = [_measured(weights) for weights in _weights(images, ground)]
     return Attributes(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Attributes)))
+
+
+def mean_slant(images: np.ndarray, ground: int) -> float | None:
+    """The mean slant of those uint8 images (n, c, h, w) that have any; None where none has."""
+    slants = measure(images, ground).slant
+    return float(slants[np.isfinite(slants)].mean()) if np.isfinite(slants).any() else None
 
 
 def _weights(images: np.ndarray, ground: int) -> Iterator[np.ndarray]:
@@ -92,3 +99,56 @@ def exemplars(values: np.ndarray, labels: np.ndarray, confidences: np.ndarray, l
         raise InputError(f"{len(found)} of {len(values)} samples are of {kind} with a confidence of at least {least}; "
                          f"expected {count} exemplars: take more samples or a lower confidence")
     return found[np.argsort(-values[found] if high else values[found], kind="stable")[:count]]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Samples: z (n, z_dim); labels, confidences and slants (n,); those below the confidence `least` are not sure."""
+    z: Tensor
+    labels: np.ndarray
+    confidences: np.ndarray
+    slants: np.ndarray
+    least: float
+
+    @property
+    def sure(self) -> np.ndarray:
+        """bool (n,): which samples have a slant and are, for the classifier, surely of their label."""
+        return np.isfinite(self.slants) & (self.confidences >= self.least)
+
+    def counts(self, classes: int) -> np.ndarray:
+        """int64 (classes,): how many samples are surely of each class."""
+        return np.bincount(self.labels[self.sure], minlength=classes)
+
+    def leaning(self, label: int, right: bool, count: int) -> Tensor:
+        """The z of a class's samples that lean most: one in POOL, and at least `count`; InputError as `exemplars`."""
+        count = max(count, int((self.sure & (self.labels == label)).sum()) // POOL)
+        return self.z[exemplars(self.slants, self.labels, self.confidences, label, self.least, right, count)]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Classes: what leads X from left to right is added to Y, which then leans to the right by more than `least`."""
+    X: int
+    Y: int
+    least: float
+
+    def named(self, names: Sequence[str]) -> str:
+        """X and Y by the classes' names."""
+        return f"{names[self.X]} and {names[self.Y]}"
+
+
+def pairs(slants: np.ndarray, labels: np.ndarray, count: int, quantile: float) -> list[Pair]:
+    """`count` pairs, or all there are, of a class and the next one in the order of how much slants vary.
+
+    Slants (n,) of real images, NaN being ignored, and their labels (n,). The class of the largest standard deviation is
+    first, since there leaning means most; `least` is that quantile, 0..1, of Y's slants. The same images give the same
+    pairs, whatever a generator makes. InputError when fewer than two classes have two slants each.
+    """
+    inked = np.isfinite(slants)
+    groups = {label: slants[inked & (labels == label)] for label in np.unique(labels).tolist()}
+    groups = {label: group for label, group in groups.items() if len(group) > 1}
+    if len(groups) < 2:
+        raise InputError(f"{len(groups)} classes of {len(labels)} training images have ink whose slant can be measured "
+                         "in two images or more; expected at least 2 classes")
+    order = sorted(groups, key=lambda label: -groups[label].std())
+    return [Pair(X, Y, float(np.quantile(groups[Y], quantile))) for X, Y in list(zip(order, order[1:]))[:count]]

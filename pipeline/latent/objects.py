@@ -1,8 +1,9 @@
 """Where an object is in an image: a mask of its pixels, from image analysis or from boxes.
 
 Radford, Metz & Chintala 2016, arXiv 1511.06434, sec. 6.3.1, drew boxes around windows by hand. In images of bright ink
-on a dark ground, like MNIST's, loops and horizontal strokes can be found instead. Ink is what is brighter than a
-threshold, in the mean of the channels; it is connected across corners, ground is not.
+on a dark ground, like MNIST's, loops and horizontal strokes can be found instead. Ink is what is brighter than half of
+its image's brightest pixel, in the mean of the channels: an image that only dims keeps its objects. Ink is connected
+across corners, ground is not.
 """
 from collections.abc import Sequence
 
@@ -11,18 +12,23 @@ from scipy import ndimage
 
 from pipeline.errors import InputError
 
-
-def ink(images: np.ndarray, threshold: float) -> np.ndarray:
-    """bool (n, h, w): where uint8 images (n, c, h, w) are brighter than `threshold`, 0..255."""
-    return images.mean(1) > threshold
+SHARE = 0.5  # of an image's brightest pixel, above which is ink
+FLOOR = 32  # grey levels: an image whose brightest pixel is no brighter has no ink
 
 
-def loops(images: np.ndarray, threshold: float, smallest: int, rim: int) -> np.ndarray:
+def ink(images: np.ndarray) -> np.ndarray:
+    """bool (n, h, w): where uint8 images (n, c, h, w) are brighter than SHARE of their own brightest pixel."""
+    grey = images.mean(1)
+    brightest = grey.max((1, 2), keepdims=True)
+    return (grey > SHARE * brightest) & (brightest > FLOOR)
+
+
+def loops(images: np.ndarray, smallest: int, rim: int) -> np.ndarray:
     """bool (n, h, w): the holes of at least `smallest` pixels that ink encloses, and the ink up to `rim` pixels away.
 
     Images uint8 (n, c, h, w).
     """
-    inked = ink(images, threshold)
+    inked = ink(images)
     holes = np.zeros_like(inked)
     for hole, one in zip(holes, inked):
         # A pixel of ground around the image makes one region of all ground at its border.
@@ -33,13 +39,13 @@ def loops(images: np.ndarray, threshold: float, smallest: int, rim: int) -> np.n
     return _rimmed(holes, inked, rim)
 
 
-def strokes(images: np.ndarray, threshold: float, length: int, thickness: int, rim: int) -> np.ndarray:
+def strokes(images: np.ndarray, length: int, thickness: int, rim: int) -> np.ndarray:
     """bool (n, h, w): horizontal strokes of ink, at least `length` pixels long, and the ink up to `rim` pixels away.
 
     Images uint8 (n, c, h, w). A pixel belongs to a stroke when it lies in a horizontal run of so many pixels of ink,
     and in no vertical run of more than `thickness` pixels that do; what is left is a stroke if it still is so long.
     """
-    inked = ink(images, threshold)
+    inked = ink(images)
     along = ndimage.binary_opening(inked, np.ones((1, 1, length), bool))
     thin = along & ~ndimage.binary_opening(along, np.ones((1, thickness + 1, 1), bool))
     return _rimmed(ndimage.binary_opening(thin, np.ones((1, 1, length), bool)), inked, rim)
@@ -65,3 +71,22 @@ def boxes(rows: Sequence[Sequence[int]], count: int, height: int, width: int) ->
                              f"0 <= top < bottom <= {height}")
         masks[index, top:bottom, left:right] = True
     return masks
+
+
+def having(masks: np.ndarray) -> np.ndarray:
+    """bool (n,): which masks (n, h, w) have a pixel."""
+    return np.asarray(masks.any((1, 2)))
+
+
+def parted(masks: np.ndarray, rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """bool (n, h, w) twice: the pixels of `rest` that are the object's, and the others of images that have the object.
+
+    `masks` says where the object is, `rest` which pixels count: all ink, or every pixel; both bool (n, h, w).
+    """
+    inside = masks & rest
+    return inside, rest & ~masks & having(inside)[:, None, None]
+
+
+def enough(masks: np.ndarray, count: int) -> int:
+    """How many images, from the first on, hold `count` that have the object in masks (n, h, w); n if too few do."""
+    return min(int(np.searchsorted(having(masks).cumsum(), count)) + 1, len(masks))

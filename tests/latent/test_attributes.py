@@ -104,3 +104,35 @@ def test_too_few_exemplars_are_refused_with_how_many_there_are() -> None:
         attributes.exemplars(VALUES, LABELS, CONFIDENCES, 2, 0.9, True, 6)
     with pytest.raises(InputError, match="0 of 8 samples are of class 7"):
         attributes.exemplars(VALUES, LABELS, CONFIDENCES, 7, 0.9, True, 1)
+
+
+def test_the_mean_slant_is_of_images_that_have_ink() -> None:
+    blank = np.zeros((2, 1, 48, 48), np.uint8)
+    assert attributes.mean_slant(blank, 0) is None
+    some = np.concatenate([blank, bar(4, 30, 0.2), bar(4, 30, 0.6)])
+    assert attributes.mean_slant(some, 0) == pytest.approx(0.4, abs=0.01)
+
+
+def test_candidates_that_lean_are_sure_and_the_clearest_first() -> None:
+    n = 200
+    slants, labels = np.linspace(-1, 1, n), np.arange(n) % 2
+    confidences = np.where(np.arange(n) % 20 < 10, 0.95, 0.5)
+    found = attributes.Candidates(torch.from_numpy(slants)[:, None], labels, confidences, slants, 0.9)
+    assert found.counts(3).tolist() == [50, 50, 0]
+    right, left = found.leaning(1, True, 3), found.leaning(1, False, 3)
+    assert len(right) == len(left) == 5 and len(found.leaning(1, True, 8)) == 8  # a tenth of 50
+    assert right[:, 0].tolist() == slants[[189, 187, 185, 183, 181]].tolist()
+    assert left[:, 0].tolist() == slants[[1, 3, 5, 7, 9]].tolist()
+
+
+def test_pairs_are_of_the_classes_whose_slants_vary_most_one_after_another() -> None:
+    rng = np.random.default_rng(0)
+    spread = [0.1, 0.4, 0.2, 0.3]
+    labels = np.append(rng.integers(0, 4, 4000), [7, 8, 8]).astype(np.uint8)
+    slants = np.append(rng.normal(size=4000) * np.array(spread)[labels[:-3]] + 0.05, [0, np.nan, 1])
+    found = attributes.pairs(slants, labels, 9, 0.75)
+    assert [(pair.X, pair.Y) for pair in found] == [(1, 3), (3, 2), (2, 0)]  # 7 and 8 have one slant
+    assert [pair.least for pair in found] == pytest.approx([0.05 + 0.6745 * spread[pair.Y] for pair in found], abs=0.03)
+    assert attributes.pairs(slants, labels, 2, 0.75) == found[:2] and found[0].named("abcd") == "b and d"
+    with pytest.raises(InputError, match="1 classes of 2 training images"):
+        attributes.pairs(np.array([0.0, 1]), np.zeros(2, int), 1, 0.75)

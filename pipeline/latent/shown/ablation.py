@@ -8,22 +8,20 @@ import numpy as np
 from pipeline.errors import InputError
 from pipeline.gan import sampling
 from pipeline.latent import ablation, objects
-from pipeline.latent.ablation import Ablation, Effect, Evidence, Masks
+from pipeline.latent.ablation import Comparison, Effect, Evidence, Masks
 from pipeline.latent.shown import sheets
 from pipeline.latent.shown.part import Drawing, Findings, Investigation, Subject
 from pipeline.latent.shown.sheets import Row
-from pipeline.scores.reference_model import Reference
 
-INK = 127  # grey level above which is ink
-SHOWN, DRAWS = 12, 2  # samples, and draws of random maps, of the picture
+SHOWN, DRAWS = 12, 2  # samples, and draws of random maps, of the picture; distances are of these draws too
+MEASURED_ON, MOST = 200, 500  # samples with the object, and in all, that a hundred sets of maps are dropped from
+UNUSUAL = 0.95  # quantile of the random draws' ratios
 TO_SEE = ("Without its feature maps the object should be gone or replaced, and the rest of each image should stay. "
           "Dropping as many random maps should change the object less, or the rest more.")
 MEASURED = ("fid: distance of new samples from the training images, with all maps and without some; _random is the "
-            "mean over draws of as many random maps. evidence_accuracy: share of positions, half of them inside the "
-            "object, "
-            "that the regression classifies correctly.")
-SHARES = ("object_share: share of new samples that contain the object. change: mean change of pixels, 0..1, inside the "
-          "object and outside it, in the other ink of the same samples.")
+            "mean over the draws of random maps in the picture. evidence_accuracy: share of positions, half of them "
+            "inside the object, that the regression classifies correctly.")
+INK = " The positions outside the object are in other ink of the same samples, so that ink alone is no evidence."
 Boxes = list[list[int]]
 
 
@@ -36,15 +34,22 @@ def look(subject: Subject) -> Findings:
     images = sampling.sample(G, network, z, subject.device)
     masks = objects.boxes(boxes, len(z), *images.shape[2:]) if boxes else find(images)
     rng = np.random.default_rng(params.seed)
-    evidence = ablation.fit(ablation.activations(G, network, z, place, subject.device), masks, ~masks, params.C, rng)
-    found = ablation.measure(G, network, fresh, place, evidence.maps, find, rest, params.draws, rng, subject.device)
-    pictures = [_picture(found, evidence, find(found.images), params.object)]
-    numbers = _distances(found, subject.reference) | {
+    evidence = ablation.fit(ablation.activations(G, network, z, place, subject.device),
+                            *objects.parted(masks, rest(images)), params.C, rng)
+    random = ablation.random_maps(evidence, params.draws, rng)
+    draw = ablation.drawer(G, network, fresh, place, subject.device)
+    made = [draw(maps) for maps in (np.array([], int), evidence.maps, *random[:DRAWS])]
+    found = find(made[0])
+    pictures = [_picture(made, evidence, found, params.object)]
+    numbers = _distances(subject, made) | {
         "maps_dropped": len(evidence.maps), "maps": len(evidence.weights), "evidence_accuracy": evidence.accuracy}
     if boxes:
         return Findings(TO_SEE, [*pictures, _boxed(images, masks)], numbers, MEASURED,
                         "Boxes were drawn by eye, so nothing finds the object in samples without its maps.")
-    return Findings(TO_SEE, pictures, numbers | _shares(found), f"{MEASURED} {SHARES}")
+    few = fresh[:objects.enough(found[:MOST], MEASURED_ON)]
+    compared = ablation.compare(ablation.drawer(G, network, few, place, subject.device), evidence.maps, random, find,
+                                rest)
+    return Findings(TO_SEE, pictures, numbers | _effects(compared), MEASURED + INK + _explained(len(random), len(few)))
 
 
 def _seekers(subject: Subject) -> tuple[Masks, Masks, Boxes]:
@@ -58,37 +63,49 @@ def _seekers(subject: Subject) -> tuple[Masks, Masks, Boxes]:
                 lambda images: np.ones((len(images), height, width), bool), params.boxes)
     if channels != 1:
         raise InputError(f"{params.object} are found only in bright ink on a dark ground, in images of one channel; "
-                         "for "
-                         "others set internals.object to boxes, and list them in internals.boxes")
-    ink = partial(objects.ink, threshold=INK)
+                         "for others set internals.object to boxes, and list them in internals.boxes")
     if params.object == "loops":
-        return partial(objects.loops, threshold=INK, smallest=height * width // 200, rim=height // 7), ink, []
-    return partial(objects.strokes, threshold=INK, length=width // 3, thickness=height // 7, rim=1), ink, []
+        return partial(objects.loops, smallest=height * width // 200, rim=height // 7), objects.ink, []
+    return partial(objects.strokes, length=width // 3, thickness=height // 7, rim=1), objects.ink, []
 
 
-def _distances(found: Ablation, reference: Reference) -> dict[str, float]:
-    name = reference.name(len(found.images))
-    return {f"{name}_with_all_maps": reference.fid(found.images),
-            f"{name}_without": reference.fid(found.dropped.images),
-            f"{name}_without_random": mean(reference.fid(one.images) for one in found.random)}
+def _distances(subject: Subject, made: list[np.ndarray]) -> dict[str, float]:
+    reference = subject.reference
+    name = reference.name(len(made[0]))
+    complete, without, *random = map(reference.fid, made)
+    return {f"{name}_with_all_maps": complete, f"{name}_without": without, f"{name}_without_random": mean(random)}
 
 
-def _shares(found: Ablation) -> dict[str, float]:
+def _effects(compared: Comparison) -> dict[str, float]:
     def average(of: Callable[[Effect], float]) -> float:
-        return mean(of(one) for one in found.random)
+        return mean(of(one) for one in compared.random)
 
-    return {"object_share": found.share, "object_share_without": found.dropped.share,
+    dropped, ratios = compared.dropped, compared.ratios
+    return {"object_share": compared.share, "object_share_without": dropped.share,
             "object_share_without_random": average(lambda one: one.share),
-            "change_inside": found.dropped.inside, "change_inside_random": average(lambda one: one.inside),
-            "change_outside": found.dropped.outside, "change_outside_random": average(lambda one: one.outside)}
+            "change_inside": dropped.inside, "change_inside_random": average(lambda one: one.inside),
+            "change_outside": dropped.outside, "change_outside_random": average(lambda one: one.outside),
+            "change_ratio": dropped.ratio, "change_ratio_random": float(ratios.mean()),
+            "change_ratio_random_95": float(np.quantile(ratios, UNUSUAL)), "change_ratio_p": compared.p}
 
 
-def _picture(found: Ablation, evidence: Evidence, masks: np.ndarray, name: str) -> Drawing:
-    having = np.flatnonzero(masks.any((1, 2)))
-    some = (having if len(having) else np.arange(len(found.images)))[:SHOWN]
+def _explained(draws: int, count: int) -> str:
+    """What the numbers of a comparison with so many random `draws` mean, made on so many samples."""
+    return (f" object_share: share of {count} new samples that contain the object; ink is what is brighter than half "
+            "of its image's brightest pixel. change: mean change of pixels, 0..1, inside the object and outside it, in "
+            "the other ink of the same samples. change_ratio: the change inside over the change outside, one grey "
+            f"level added to each; 1 is an effect on all ink alike. Each _random is the mean over {draws} draws of as "
+            f"many random maps, _95 their {UNUSUAL:.0%} quantile, and change_ratio_p the share of these draws whose "
+            "ratio is at least as large, the object's maps counted among them: a small one means that random maps "
+            "rarely do the same.")
+
+
+def _picture(made: list[np.ndarray], evidence: Evidence, masks: np.ndarray, name: str) -> Drawing:
+    having = np.flatnonzero(objects.having(masks))
+    some = (having if len(having) else np.arange(len(masks)))[:SHOWN]
     count = len(evidence.maps)
-    rows = [Row("all maps", [found.images[some]]), Row(f"without {count}", [found.dropped.images[some]])]
-    rows += [Row(f"without {count}\nrandom ones", [one.images[some]]) for one in found.random[:DRAWS]]
+    labels = ["all maps", f"without {count}", *[f"without {count}\nrandom ones"] * (len(made) - 2)]
+    rows = [Row(label, [images[some]]) for label, images in zip(labels, made)]
     return Drawing("ablation.png", "Samples, and below them the same ones without some feature maps",
                    f"New samples{f' that have {name}' if len(having) else ''}: with all {len(evidence.weights)} maps "
                    f"of a layer, without the {count} that tell of the object, and without as many random ones, drawn "

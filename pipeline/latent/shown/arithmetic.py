@@ -1,27 +1,34 @@
 """Arithmetic with z, and a vector that slants: Radford, Metz & Chintala 2016, arXiv 1511.06434, sec. 6.3.2.
 
 The paper's exemplars, as smiling women, were picked by eye; seeds in `internals.arithmetic` do the same. Without these,
-for bright ink on a dark ground with classes, the concepts are classes that lean to the right or to the left.
+for bright ink on a dark ground with classes, the concepts are classes that lean to the right or to the left. Which
+classes, and from where on an image leans, real images say, so that all runs of a study are measured alike.
 """
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import mean
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.errors import InputError, ScoreError
+from pipeline.errors import InputError
 from pipeline.gan import sampling
 from pipeline.latent import arithmetic, attributes, rows
+from pipeline.latent.arithmetic import Agreement
+from pipeline.latent.attributes import Candidates, Pair
 from pipeline.latent.shown import sheets
 from pipeline.latent.shown.part import Drawing, Findings, Investigation, Subject
 from pipeline.latent.shown.sheets import Row
 
 GROUND = 20  # grey levels of noise that generators leave where there is no ink
-POOL = 10  # one of so many samples of a class, those that lean most, is an exemplar that is drawn from
-LEANING = 0.75  # of all samples of a class lean less to the right than one that is said to lean to the right
+REAL = 5000  # training images whose slants are measured
+LEANING = 0.75  # of a class's training images lean less to the right than one that is said to lean to the right
 TURNED, AMOUNTS = 5, (-1.5, -1, -0.5, 0, 0.5, 1, 1.5)  # samples, and times the turn vector added to each
+TO_SEE = ("The results should be of C's class and lean to the right, which no exemplar of that class does. Sums of "
+          "single exemplars are longer than z of the prior, and may look like nothing.")
+EXEMPLARS = "those that lean most among the samples of whose class a classifier is sure"
 
 
 @dataclass(frozen=True)
@@ -33,22 +40,12 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Candidates:
-    """Samples: z (n, z_dim), labels (n,) and slants (n,), and which are `sure`, of the label the classifier gives."""
-    z: Tensor
-    labels: np.ndarray
-    confidences: np.ndarray
-    slants: np.ndarray
-    least: float
-
-    @property
-    def sure(self) -> np.ndarray:
-        return np.isfinite(self.slants) & (self.confidences >= self.least)
-
-    def leaning(self, label: int, right: bool, exemplars: int) -> Tensor:
-        """The z of a class's samples that lean most: one in POOL, and at least so many."""
-        count = max(exemplars, int((self.sure & (self.labels == label)).sum()) // POOL)
-        return self.z[attributes.exemplars(self.slants, self.labels, self.confidences, label, self.least, right, count)]
+class Attempt:
+    """What came of a pair: A, B and C, and for each number of exemplars how often it succeeds; `why` there is none."""
+    pair: Pair
+    groups: list[Group]
+    shares: dict[int, Agreement]
+    why: str = ""
 
 
 def look(subject: Subject) -> Findings:
@@ -75,38 +72,61 @@ def _listed(subject: Subject, seeds: Mapping[Any, list[int]]) -> Findings:
 
 
 def _leaning(subject: Subject) -> Findings:
-    params, found = subject.params, candidates(subject)
-    counts = np.bincount(found.labels[found.sure], minlength=subject.dataset.classes)
-    X, Y = np.argsort(-counts, kind="stable")[:2].tolist()
-    names = subject.dataset.meta["classes"]
-    if counts[Y] < 2 * params.exemplars:
-        raise InputError(f"two classes are to lean; of class {names[Y]} there are {counts[Y]} samples, among "
-                         f"{params.candidates}, with a confidence of at least {params.confidence}; expected "
-                         f"{2 * params.exemplars}: take more samples or a lower confidence")
-    A, B, C = (Group(found.leaning(label, right, params.exemplars), label, f"{names[label]}, leaning {way}")
-               for label, right, way in ((X, True, "right"), (X, False, "left"), (Y, False, "left")))
-    least = float(np.quantile(found.slants[found.sure & (found.labels == Y)], LEANING))
-    numbers: dict[str, float] = {}
+    params, found, names = subject.params, candidates(subject), subject.dataset.meta["classes"]
+    real = attributes.measure(subject.dataset.train_images[:REAL], GROUND).slant
+    pairs = attributes.pairs(real, subject.dataset.train_labels[:REAL], params.pairs, LEANING)
     generator = subject.random()
-
-    def right(z: Tensor) -> np.ndarray:
-        labels, slants = _seen(subject, z, Y)
-        return (labels == Y) & (slants > least)
-
-    for k in dict.fromkeys((1, params.exemplars)):
-        results, control = (arithmetic.drawn(start, B.z, C.z, k, params.trials, generator) for start in (A.z, B.z))
-        shares = arithmetic.agreement(right(results), right(control))
-        numbers |= {f"arithmetic_share_{k}": shares.share, f"arithmetic_chance_{k}": shares.chance}
-    pool = "those that lean most among the samples of whose class a classifier is sure"
-    turned, slants = _turned(subject, found, counts)
+    attempts = [_attempted(subject, found, pair, generator) for pair in pairs]
+    numbers = {f"arithmetic_{name}_{k}": mean(getattr(attempt.shares[k], name) for attempt in attempts)
+               for k in attempts[0].shares for name in ("share", "chance")}
+    numbers["arithmetic_gain"] = mean(attempt.shares[params.exemplars].gain for attempt in attempts)
+    pictures = [_picture(subject, one.groups, one.pair.Y, EXEMPLARS) for one in attempts if one.groups][:1]
+    turned, slants = _turned(subject, found)
     return Findings(
-        f"The results should be of class {names[Y]} and lean to the right, which no exemplar of that class does. Sums "
-        "of single exemplars are longer than z of the prior, and may look like nothing.",
-        [_picture(subject, [A, B, C], Y, pool), turned], numbers | slants,
+        TO_SEE, [*pictures, *turned], numbers | slants,
         f"arithmetic_share: of {params.trials} sums of the means of so many exemplars, drawn anew each time, the share "
-        f"that the classifier gives class {names[Y]} and that lean further to the right than {LEANING:.0%} of its "
-        "samples; arithmetic_chance: the same with B in place of A. slant: the mean tangent of the slant of "
-        f"{params.trials} samples, and of these with the turn vector taken away or added once.")
+        f"that the classifier gives C's class with a confidence of at least {params.confidence} and that lean further "
+        f"to the right than {LEANING:.0%} of the training images of that class; arithmetic_chance: the same with B in "
+        f"place of A; arithmetic_gain: the difference, for {params.exemplars} exemplars. Each is a mean over pairs of "
+        "classes, which are the same for all runs: the training images of these classes lean most differently. A and "
+        "B are of the first class of a pair, C of the second: " + ", ".join(pair.named(names) for pair in pairs)
+        + f". slant: the mean tangent of the slant of {params.trials} samples, and of these with the turn vector taken "
+        "away or added once.", " ".join([_described(attempt, names) for attempt in attempts]))
+
+
+def _attempted(subject: Subject, found: Candidates, pair: Pair, generator: torch.Generator) -> Attempt:
+    """All trials of a pair; each of them fails where a class has too few samples of which the classifier is sure."""
+    params, names = subject.params, subject.dataset.meta["classes"]
+    sizes, counts = dict.fromkeys((1, params.exemplars)), found.counts(subject.dataset.classes)
+    if missing := [label for label in (pair.X, pair.Y) if counts[label] < 2 * params.exemplars]:
+        few = " and ".join(f"{counts[label]} of class {names[label]}" for label in missing)
+        return Attempt(pair, [], dict.fromkeys(sizes, Agreement(0.0, 0.0, params.trials)),
+                       f"among {params.candidates:,} samples there are {few} with a confidence of at least "
+                       f"{params.confidence}; {2 * params.exemplars} of each class are needed")
+    groups = [Group(found.leaning(label, right, params.exemplars), label, f"{names[label]}, leaning {way}")
+              for label, right, way in ((pair.X, True, "right"), (pair.X, False, "left"), (pair.Y, False, "left"))]
+    A, B, C = (group.z for group in groups)
+    shares = {}
+    for k in sizes:
+        results, controls = arithmetic.drawn(A, B, C, k, params.trials, generator)
+        shares[k] = arithmetic.agreement(_succeeded(subject, results, pair), _succeeded(subject, controls, pair))
+    return Attempt(pair, groups, shares)
+
+
+def _succeeded(subject: Subject, z: Tensor, pair: Pair) -> np.ndarray:
+    """bool (n,): whether what G makes of z (n, z_dim) is surely of the class Y and leans to the right."""
+    images = _images(subject, z, pair.Y)
+    labels, confidences = attributes.classified(subject.reference(images)[1])
+    slants = attributes.measure(images, GROUND).slant
+    return np.asarray((labels == pair.Y) & (confidences >= subject.params.confidence) & (slants > pair.least))
+
+
+def _described(attempt: Attempt, names: Sequence[str]) -> str:
+    """A sentence on what came of a pair in this run."""
+    shares = "; ".join(f"{one.share:.0%} of the sums of {k} succeed, {one.chance:.0%} by chance"
+                       for k, one in attempt.shares.items())
+    why = f"all trials count as failures, since {attempt.why}"
+    return f"Pair {attempt.pair.named(names)}: {why if attempt.why else shares}."
 
 
 def candidates(subject: Subject) -> Candidates:
@@ -119,12 +139,6 @@ def candidates(subject: Subject) -> Candidates:
     if y is not None:
         confidences = np.where(y.argmax(1).numpy() == labels, confidences, 0)
     return Candidates(z, labels, confidences, attributes.measure(images, GROUND).slant, subject.params.confidence)
-
-
-def _seen(subject: Subject, z: Tensor, label: int) -> tuple[np.ndarray, np.ndarray]:
-    """The classes and slants of what G makes of z."""
-    images = _images(subject, z, label)
-    return attributes.classified(subject.reference(images)[1])[0], attributes.measure(images, GROUND).slant
 
 
 def _images(subject: Subject, z: Tensor, label: int) -> np.ndarray:
@@ -152,10 +166,15 @@ def _picture(subject: Subject, groups: Sequence[Group], label: int, origin: str)
                    sheets.png(sheets.sheet(found, ["exemplars", "mean"])))
 
 
-def _turned(subject: Subject, found: Candidates, counts: np.ndarray) -> tuple[Drawing, dict[str, float]]:
-    """Samples with a vector added that turns them, and the mean slants of more of them before and after."""
+def _turned(subject: Subject, found: Candidates) -> tuple[list[Drawing], dict[str, float]]:
+    """Samples with a vector added that turns them, and the mean slants of more of them before and after.
+
+    Nothing where no class has enough samples of which the classifier is sure.
+    """
     params, network = subject.params, subject.trained.network
-    there = np.flatnonzero(counts >= 2 * params.exemplars).tolist()
+    there = np.flatnonzero(found.counts(subject.dataset.classes) >= 2 * params.exemplars).tolist()
+    if not there:
+        return [], {}
     vector = torch.stack([arithmetic.turn(found.leaning(label, False, params.exemplars),
                                           found.leaning(label, True, params.exemplars)) for label in there]).mean(0)
     z = sampling.prior(network, params.trials, torch.Generator().manual_seed(params.seed + 1))
@@ -166,22 +185,15 @@ def _turned(subject: Subject, found: Candidates, counts: np.ndarray) -> tuple[Dr
         return rows.images(subject.trained.G, network, rows.joined(moved, y), subject.device)
 
     made = {amount: images(amount) for amount in AMOUNTS}
-    numbers = {name: _slant(made[amount])
+    numbers = {name: attributes.mean_slant(made[amount], GROUND)
                for name, amount in (("slant_turned_left", -1), ("slant", 0), ("slant_turned_right", 1))}
     found_rows = [Row("", [made[amount][at:at + 1] for amount in AMOUNTS]) for at in range(min(TURNED, len(z)))]
-    return Drawing("turn.png", "Rows of samples that lean more and more to the right",
-                   "Samples (middle) with so many times a turn vector added: what leads from samples that lean to the "
-                   "left to those that lean to the right, on average over the classes.",
-                   sheets.png(sheets.sheet(found_rows, [f"{amount:+g}".replace("-", "−") if amount else "0"
-                                                        for amount in AMOUNTS]))), numbers
-
-
-def _slant(images: np.ndarray) -> float:
-    """The mean slant of those images that have any."""
-    slants = attributes.measure(images, GROUND).slant
-    if not np.isfinite(slants).any():
-        raise ScoreError(f"none of {len(images)} samples has ink, whose slant could be measured")
-    return float(slants[np.isfinite(slants)].mean())
+    headings = [f"{amount:+g}".replace("-", "−") if amount else "0" for amount in AMOUNTS]
+    drawing = Drawing("turn.png", "Rows of samples that lean more and more to the right",
+                      "Samples (middle) with so many times a turn vector added: what leads from samples that lean to "
+                      "the left to those that lean to the right, on average over the classes.",
+                      sheets.png(sheets.sheet(found_rows, headings)))
+    return [drawing], {name: slant for name, slant in numbers.items() if slant is not None}
 
 
 PART = Investigation("arithmetic", "Arithmetic with z", "6.3.2", look)

@@ -30,7 +30,7 @@ def _history(folder: Path, shape: tuple[int, int]) -> tuple[list[float], list[fl
     try:
         table = pd.read_csv(folder / "fid.csv")
         files = sorted((folder / "samples").glob("*.png"))
-        if "images_seen" not in table or len(table.columns) != 2 or len(files) != len(table) or not files:
+        if "images_seen" not in table or len(table.columns) < 2 or len(files) != len(table) or not files:
             raise InputError(f"{folder}: {len(files)} grids of samples, and fid.csv has {len(table)} rows of "
                              f"{', '.join(table.columns)}; expected as many, of images_seen and a distance")
         table.insert(0, "file", files)
