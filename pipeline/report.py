@@ -21,7 +21,7 @@ def report() -> None:
     """Writes reports/report.md, report.html and metrics.json, and the folder reports/report of plots and films."""
     study = reading.load()
     found = [results.read(name, run, study.seeds, REPORTS) for name, run in study.runs.items()]
-    controls = json.loads((folders.report("reference") / "scores.json").read_text())
+    controls = json.loads((folders.report("controls") / "scores.json").read_text())
     pictures, dark = folders.report("report"), {}
     drawn = plots.drawn(found)
     with files.replacing(pictures) as temporary:
@@ -41,7 +41,9 @@ def curves(found: list[Result]) -> pd.DataFrame:
     tables = []
     for result in found:
         for training in result.trainings:
-            table = training.losses.merge(training.fid, how="outer", on="images_seen")
+            table = training.losses
+            for more in (training.fid, training.variance):
+                table = table if more.empty else table.merge(more, how="outer", on="images_seen")
             tables.append(table.assign(run=result.name, seed=training.seed))
     whole = pd.concat(tables, ignore_index=True)
     return whole[["run", "seed", *(name for name in whole.columns if name not in ("run", "seed"))]]
@@ -63,7 +65,7 @@ def films(study: Study, folder: Path) -> None:
 def metrics(found: list[Result]) -> dict[str, Any]:
     """The chief metrics of every run: means over trainings and, of several, the half-width of their 95 % t-interval."""
     names = Names.of(found[0].scores)
-    chosen = [name for name in (names.fid, names.probe) if name]
+    chosen = [name for name in (names.relative, names.fid, names.probe) if name]
     shown: dict[str, Any] = {}
     for result in found:
         shown[result.name] = {name: result.scores[name] for name in chosen}

@@ -1,4 +1,7 @@
-"""dcgan compare: what two runs differ in, their scores side by side, and whether the difference is clear."""
+"""dcgan compare: what two runs differ in, their scores side by side, whether the difference is clear, and a plot.
+
+Scores are paired by seed where both runs have it. One training each decides nothing.
+"""
 import argparse
 import json
 import re
@@ -14,43 +17,72 @@ if TYPE_CHECKING:
     from pipeline.reporting.blocks import Table
     from pipeline.reporting.results import Result
 
-EXAMPLE = "example: dcgan compare test3 test4"
+EXAMPLE = "example: dcgan compare test3 test4 --plot curves.png"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `dcgan compare` takes."""
     for run in ("before", "after"):
         parser.add_argument(run, metavar="RUN", help="a run of this study, like test4, or STUDY/RUN of studies/")
+    parser.add_argument("--plot", metavar="FILE", type=Path,
+                        help="PNG of both runs' distances and losses; default: .work/compare-RUN-RUN.png")
 
 
 def run(given: argparse.Namespace) -> None:
-    """Prints the comparison."""
-    print(compared(given.before, given.after))
+    """Prints the comparison and draws the curves."""
+    found, studies = both(given.before, given.after)
+    text = compared(found, studies, placed(given.before)[0])
+    path = plotted(found, given.plot)
+    print(f"{text}\n\nCurves: {path}")
 
 
-def compared(before: str, after: str) -> str:
-    """What is printed about two runs; InputError when they do not compare."""
-    from pipeline.reporting import headlines, results, tables
-    from pipeline.reporting.results import Names
-    found, studies = [], []
-    for name in (before, after):
-        home, label = placed(name)
-        result, study = read(name, home, label)
-        found.append(result)
-        studies.append(study)
-    old, new = studies
+def both(before: str, after: str) -> "tuple[list[Result], list[Study]]":
+    """The results of two runs, and their studies; InputError when they do not compare."""
+    (one, old), (other, new) = (read(name, *placed(name)) for name in (before, after))
     for section in ("data", "reference", "evaluate"):
         if getattr(old, section) != getattr(new, section):
             raise InputError(f"{before} and {after} have other parameters in section {section}, so that their scores "
                              f"do not compare: {getattr(old, section)} and {getattr(new, section)}")
-    names = Names.of(found[0].scores)
-    controls = json.loads((placed(before)[0] / folders.report("reference") / "scores.json").read_text())
-    change = results.change(found[0], found[1], names, controls["test_images"])
-    shown = [settings(found, studies), tables.scores(old.evaluate, found, controls)[0]]
+    return [one, other], [old, new]
+
+
+def compared(found: "list[Result]", studies: "list[Study]", home: Path) -> str:
+    """What is printed about two runs, of which the first is of the study in the folder `home`."""
+    from pipeline.reporting import changes, headlines, tables
+    from pipeline.reporting.results import Names
+    names, controls = Names.of(found[0].scores), controls_of(home)
+    change = changes.change(found[0], found[1], names)
+    shown = [settings(found, studies), tables.scores(studies[0].evaluate, found, controls)[0]]
     if names.probe:
         shown.append(tables.probes(found, names, controls))
-    said = [headlines.change(change, names), *headlines.probe(found, controls["test_images"])]
+    over = " and ".join(dict.fromkeys(one.over for one in found))
+    said = [f"± of the scores of samples is {over}.",
+            headlines.change(change, names) + headlines.change_of_probe(change, names)]
+    if change.seeds < 2:
+        said.append(headlines.UNDECIDED if change.seeds else headlines.NO_PAIRS)
+    said += headlines.probe(found, names, controls["test_images"])
     return "\n\n".join([*(drawn(table) for table in shown if table.rows), *map(plain, said)])
+
+
+def controls_of(home: Path) -> dict[str, Any]:
+    """The scores of the controls of the study in the folder `home`; InputError where there are none."""
+    path = home / folders.report("controls") / "scores.json"
+    if not path.exists():
+        raise InputError(f"{path} not found: `dvc repro controls` makes it" + (f" in {home}" if home.name else ""))
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def plotted(found: "list[Result]", path: Path | None) -> Path:
+    """The PNG that has both runs' curves; InputError for a file of another kind."""
+    from pipeline import figures
+    from pipeline.reporting import plots
+    path = path or folders.work(f"compare-{'-'.join(one.name.replace('/', '_') for one in found)}.png")
+    if path.suffix != ".png":
+        raise InputError(f"--plot {path}: expected a file that ends in .png")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figures.save(plots.curves(found), path)
+    return path
 
 
 def placed(name: str) -> tuple[Path, str]:
@@ -63,6 +95,7 @@ def read(name: str, home: Path, label: str) -> "tuple[Result, Study]":
     """The result of a run and its study; InputError when it has not been scored, or with other parameters."""
     from pipeline.params import reading
     from pipeline.reporting import results
+    from pipeline.reporting.results import Names
     study = reading.load(home / reading.PARAMS)
     run = reading.run(study, label)
     again = f"`dvc repro evaluate@{label}-{study.seeds[0]}`" + (f" in {home}" if home.name else "")
@@ -70,10 +103,12 @@ def read(name: str, home: Path, label: str) -> "tuple[Result, Study]":
         found = results.read(label, run, study.seeds, home / "reports")
     except (OSError, ValueError) as error:
         raise InputError(f"{name}: not scored ({error}); {again} does so") from None
-    model = home / folders.model(label, study.seeds[0]) / "model.json"
-    if model.exists():
-        known: dict[str, Any] = json.loads(model.read_text())["run"]
-        for key, value in asdict(run).items():
+    if Names.of(found.scores).relative not in found.scores:
+        raise InputError(f"{name}: scored by older code, without relative distances; {again} scores it anew")
+    for seed in study.seeds:
+        model = home / folders.model(label, seed) / "model.json"
+        known: dict[str, Any] = json.loads(model.read_text())["run"] if model.exists() else {}
+        for key, value in asdict(run).items() if known else ():
             if known.get(key) != value:
                 raise InputError(f"{name} was scored with {key} {known.get(key)}, {home / reading.PARAMS} has {value} "
                                  f"now; {again} trains and scores it")

@@ -69,11 +69,16 @@ class Figures(Block):
 
 
 class Card(NamedTuple):
-    """A run at a glance: its name, whether it is the best of several, its distance, samples, settings and scores."""
+    """A run at a glance: its name, whether it is the best of several, and whether it ended with a sign of a collapse.
+
+    Then its distance, the same with its ±, how many times that of real test images it is, samples, settings and scores.
+    """
     name: str
     best: bool
+    collapsed: bool
     distance: str
     stated: str
+    times: str
     samples: Path
     settings: Sequence[str]
     scores: Sequence[str]

@@ -2,26 +2,32 @@
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline.reporting import rounding
-from pipeline.reporting.results import Change, Names, Result, probe_error
+from pipeline.reporting import rounding, signs
+from pipeline.reporting.changes import Agreement, Change, sampling_error
+from pipeline.reporting.results import Names, Result
+
+UNDECIDED = "One training per run decides nothing about a setting: another seed may reverse any difference."
+NO_PAIRS = "The runs have no seed in common, so that no trainings can be paired: nothing is decided about a setting."
 
 
 def sentences(results: list[Result], names: Names, controls: dict[str, Any], changes: list[Change]) -> list[str]:
     """All that may be said of the runs."""
-    return [*_distance(results, names, controls), *(change(one, names) for one in changes),
-            *_variety(results, names), *probe(results, controls["test_images"]), *_copies(results)]
+    decided = [change(one, names) for one in changes if one.seeds > 1]
+    undecided = [UNDECIDED] if len(decided) < len(changes) else []
+    return [*_distance(results, names, controls), *decided, *undecided, *signs.sentences(results),
+            *_variety(results, names), *probe(results, names, controls["test_images"]), *_copies(results)]
 
 
 def caption(result: Result, names: Names) -> str:
     """What one sees in a grid of samples, as far as scores say it."""
-    said = [f"Distance {result.stated(names.fid)}."]
+    said = [f"Relative distance {result.rounded(names.relative, True)}."]
     classes = result.first.classes
     most = classes.iloc[int(classes["generated"].argmax())] if len(classes) else None
     if most is not None and most["generated"] > 2 * most["real"]:
         said.append(f"The classifier reads {rounding.share(most['generated'])} of them as {most['class']}, and "
                     f"{rounding.share(most['real'])} of the training images.")
     if result.scores.get(names.missing, 0) > 0.5:
-        said.append(f"{result.stated(names.missing)} of {len(classes)} classes are missing.")
+        said.append(f"{result.rounded(names.missing)} of {len(classes)} classes are missing.")
     return " ".join([*said, near(result.scores, names)]).strip()
 
 
@@ -35,39 +41,48 @@ def near(scores: dict[str, Any], names: Names) -> str:
 
 def _distance(results: list[Result], names: Names, controls: dict[str, Any]) -> Iterator[str]:
     ranked = sorted(results, key=lambda result: result.scores[names.fid])
-    best, floor = ranked[0], controls.get(f"{names.fid}_of_test_images")
-    text = f"**{best.name}** comes nearest to the training images: Fréchet distance {best.stated(names.fid)}"
-    if len(ranked) > 1:
-        text += f"; the next, {ranked[1].name}, has {ranked[1].stated(names.fid)}"
+    best, floor = ranked[0], controls.get(f"{names.floored}_relative_of_test_images")
+    text = (f"**{best.name}** comes nearest to the training images: its relative Fréchet distance is "
+            f"{best.labelled(names.relative, True)}")
+    if names.floors in best.scores:
+        text += f", {best.rounded(names.floors)} times that of real test images"
     if floor is not None:
-        times = best.scores[names.fid] / max(floor, 1e-9)
-        text += f"; real test images have {rounding.stated(floor)}, {times:.0f} times less" if times >= 2 else (
-            f"; real test images have {rounding.stated(floor)}")
+        text += f"; real test images have {rounding.stated(floor, percent=True)}"
+    if len(ranked) > 1:
+        text += f"; the next, {ranked[1].name}, has {ranked[1].rounded(names.relative, True)}"
     yield text + "."
 
 
 def change(found: Change, names: Names) -> str:
-    """What may be said of the difference between two runs."""
+    """The distances of two runs and, over at least two pairs of trainings, whether they differ."""
     before, after = found.before, found.after
     text = (f"**{before.name} → {after.name}** ({found.changed or 'nothing changed'}): "
-            f"{before.stated(names.fid)} → {after.stated(names.fid)}, ×{found.ratio:.2f}")
-    if found.seeds > 1:
-        verdict = "a difference" if found.seen else "no clear difference"
-        return f"{text} ({found.low:.2f} to {found.high:.2f} over {found.seeds} pairs of seeds): {verdict}."
-    if found.seen:
-        return f"{text}, more than neighbouring points of either curve differ (×{found.swing:.2f})."
-    return f"{text}, no clear difference" + (
-        ": neighbouring points of the curves differ by up to "
-        f"×{found.swing:.2f}." if found.swing < float("inf") else ".")
+            f"{before.rounded(names.relative, True)} → {after.rounded(names.relative, True)}, ×{found.ratio:.2f}")
+    if found.seeds < 2:
+        return f"{text}."
+    low, high = found.bounds
+    return (f"{text} ({low:.2f} to {high:.2f} over {found.seeds} pairs of seeds): "
+            f"{'a difference' if found.log_ratio.excludes_0 else 'no clear difference'}.")
 
 
-def change_of_probe(found: Change, names: Names, images: int) -> str:
-    """What a change did to the probe; '' where there is none."""
-    if found.probe_error is None:
+def change_of_probe(found: Change, names: Names) -> str:
+    """The probes of two runs and, over at least two pairs of trainings, whether they differ; '' without probes."""
+    if found.probe is None:
         return ""
-    before, after = (result.accuracy(names.probe, images) for result in (found.before, found.after))
-    return (f" The probe went from {before} to {after}, {'more' if found.probe_seen else 'no more'} than the sampling "
-            f"error of the test images (±{100 * found.probe_error:.2f} points).")
+    before, after = (result.rounded(names.probe, True) for result in (found.before, found.after))
+    if found.seeds < 2:
+        return f" The probe went from {before} to {after}."
+    gap = rounding.stated(100 * found.probe.mean, 100 * found.probe.half)
+    return (f" The probe went from {before} to {after}, by {gap} points over {found.seeds} pairs of seeds: "
+            f"{'a difference' if found.probe.excludes_0 else 'no clear difference'}.")
+
+
+def agreement(found: Agreement) -> str:
+    """How a further judge ranks the runs."""
+    swaps = ", ".join(f"{one} and {two}" for one, two in found.swapped)
+    return (f"By classifier {found.judge}, which differs only in its seed, the ranking of the runs agrees with the "
+            f"first one's by a Kendall's tau of {found.tau:.2f} (1 is the same order). " + (
+                f"Neighbours that change places: {swaps}." if swaps else "No neighbours change places."))
 
 
 def _variety(results: list[Result], names: Names) -> Iterator[str]:
@@ -83,21 +98,24 @@ def _variety(results: list[Result], names: Names) -> Iterator[str]:
                    if varied is not precise else "."))
 
 
-def probe(results: list[Result], images: int) -> Iterator[str]:
-    """In which runs training improved D's features, measured on so many test images."""
-    pairs = [(result, (result.scores["probe_accuracy_test"], result.scores["probe_accuracy_test_of_untrained_D"]))
-             for result in results if "probe_accuracy_test_of_untrained_D" in result.scores]
+def probe(results: list[Result], names: Names, images: int) -> Iterator[str]:
+    """In which runs training improved D's features, measured on so many test images; nothing without probes."""
+    untrained = f"{names.probe}_of_untrained_D"
+    pairs = [(result, (result.scores[names.probe], result.scores[untrained]))
+             for result in results if untrained in result.scores]
     if not pairs:
         return
-    error = max(probe_error(values, images) for _, values in pairs)
-    better = [result.name for result, (trained, untrained) in pairs if trained - untrained > error]
-    worse = [result.name for result, (trained, untrained) in pairs if untrained - trained > error]
+    error = max(sampling_error(values, images) for _, values in pairs)
+    better = [result.name for result, (trained, before) in pairs if trained - before > error]
+    worse = [result.name for result, (trained, before) in pairs if before - trained > error]
     text = (f"Training measurably improved the discriminator's features in {', '.join(better)} only"
             if better and len(better) < len(pairs) else
             "In every run training measurably improved the discriminator's features" if better else
             "In no run did training measurably improve the discriminator's features")
-    text += f" (accuracy of a linear probe, beyond ±{100 * error:.2f} points of sampling error)"
-    yield text + (f"; it made them worse in {', '.join(worse)}." if worse else ".")
+    text += f"; it made them worse in {', '.join(worse)}" if worse else ""
+    yield (f"{text} (accuracy of a linear probe, beyond ±{100 * error:.2f} points of sampling error of the test "
+           "images). This compares each of these networks with itself before training; it says nothing about other "
+           "seeds.")
 
 
 def _copies(results: list[Result]) -> Iterator[str]:

@@ -6,14 +6,12 @@ from typing import Any
 
 from pipeline.errors import InputError
 from pipeline.params import reading
-from pipeline.reporting import headlines, rounding
+from pipeline.reporting import headlines, rounding, tables
 from pipeline.reporting.blocks import Block, Details, Figures, Heading, Items, Paragraph, Picture, Table
 from pipeline.reporting.inside import Topic
 from pipeline.reporting.inside import read as topics_of
-from pipeline.reporting.results import Names, Result
+from pipeline.reporting.results import Names, Result, probes_of
 from pipeline.reporting.results import read as result_of
-
-PROBE = "probe_accuracy_test"
 
 
 @dataclass(frozen=True)
@@ -30,10 +28,21 @@ class Scored:
         """The names of its scores."""
         return Names.of(self.result.scores)
 
-    def share(self, name: str, of: str = "") -> str:
-        """One of its accuracies, or '' where there is none."""
-        value = self.result.scores.get(f"{name}{of}", self.controls.get(f"{name}{of}"))
+    def share(self, name: str) -> str:
+        """One of its shares, or '' where there is none."""
+        value = self.result.scores.get(name, self.controls.get(name))
         return "" if value is None else rounding.share(value)
+
+
+def probes(scores: dict[str, Any]) -> list[str]:
+    """What the probe of D is called among `scores`, the same of an untrained D, a supervised CNN, and raw pixels.
+
+    Studies scored before the names had the count of labels have `test` in its place.
+    """
+    old = "probe_accuracy_test"
+    probe = old if old in scores else ["", *probes_of(scores)][-1]
+    return [probe, f"{probe}_of_untrained_D", f"{probe.removeprefix('probe_')}_of_supervised_CNN",
+            f"{probe}_of_pixels"]
 
 
 def read(folder: Path) -> tuple[list[Scored], list[str]]:
@@ -45,8 +54,9 @@ def read(folder: Path) -> tuple[list[Scored], list[str]]:
             continue
         try:
             study = reading.load(path)
-            known = reports / "reference" / "scores.json"
-            controls = json.loads(known.read_text()) if known.exists() else {}
+            known = [file for stage in ("controls", "reference") if (  # the older name of the stage
+                file := reports / stage / "scores.json").exists()]
+            controls = json.loads(known[0].read_text()) if known else {}
             for run in study.runs:
                 seeds = [seed for seed in study.seeds
                          if (reports / "evaluate" / run / f"seed{seed}" / "scores.json").exists()]
@@ -78,8 +88,10 @@ def blocks(folder: Path) -> list[Block]:
                   "params.yaml says. A distance is measured in the classifier of its own data set: compare within a "
                   "data set only."),
         table(scored),
-        Paragraph("Each row with one training is one draw. A probe is worth what it has beyond its controls: the same "
-                  "D untrained, a CNN of its layers trained on the labels, and raw pixels.", "note"),
+        Paragraph("Each row with one training is one draw. The relative distance is in percent of the distance of a "
+                  "generator that always makes the mean image; older studies have none. A probe is worth what it has "
+                  "beyond its controls: the same D untrained, a CNN of its layers trained on the labels, and raw "
+                  "pixels.", "note"),
         Items(conditional(scored)), Figures([picture(one) for one in scored], "grid")]
     if elsewhere := transfers(folder):
         found += [Heading(3, "Discriminators on other data"), elsewhere, Paragraph(
@@ -92,16 +104,13 @@ def table(scored: list[Scored]) -> Table:
     """Distance, precision and recall, and the probe with its controls, of every run."""
     rows = []
     for one in scored:
-        floor = next((key for key in one.controls if key.startswith("fid_") and "_infinity" not in key), None)
-        real = "" if floor is None else rounding.stated(one.controls[floor])
-        if floor is not None and not floor.startswith(f"{one.names.fid}_of"):
-            real += f" ({floor.split('_')[2]})"
-        rows.append([one.name, one.data, str(len(one.result.trainings)), one.result.stated(one.names.fid), real,
-                     *(one.share(name) for name in (one.names.precision, one.names.recall, PROBE)),
-                     one.share(PROBE, "_of_untrained_D"), one.share("accuracy_test_of_supervised_CNN"),
-                     one.share(PROBE, "_of_pixels")])
-    return Table(["study", "data", "trainings", "distance ↓", "of real test images", "precision ↑", "recall ↑",
-                  "probe ↑", "untrained D", "supervised CNN", "raw pixels"], rows, left=2,
+        names, scores = one.names, one.result.scores
+        relative = one.result.stated(names.relative, True) if names.relative in scores else ""
+        rows.append([one.name, one.data, str(len(one.result.trainings)), relative, one.result.stated(names.fid),
+                     tables.of_real(one.controls, names),
+                     *(one.share(name) for name in (names.precision, names.recall, *probes(scores)))])
+    return Table(["study", "data", "trainings", "relative distance ↓", "distance ↓", "of real test images",
+                  "precision ↑", "recall ↑", "probe ↑", "untrained D", "supervised CNN", "raw pixels"], rows, left=2,
                  label="Scores of other studies")
 
 
@@ -133,8 +142,7 @@ def transfers(folder: Path) -> Table | None:
     for file in sorted(folder.glob("*/reports/transfer/*/scores.json")):
         scores = json.loads(file.read_text())
         rows.append([f"{file.parents[3].name}: {file.parent.name}", f"{scores['images_seen']:,}", *(
-            rounding.share(scores[name]) if name in scores else "" for name in (
-                PROBE, f"{PROBE}_of_untrained_D", "accuracy_test_of_supervised_CNN", f"{PROBE}_of_pixels"))])
+            rounding.share(scores[name]) if name in scores else "" for name in probes(scores))])
     return Table(["transfer", "images seen", "probe ↑", "untrained D", "supervised CNN", "raw pixels"], rows,
                  label="Probes of discriminators on data that they were not trained on") if rows else None
 

@@ -3,6 +3,7 @@ import io
 import itertools
 import math
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -12,6 +13,7 @@ from pipeline.figures import COLOURS
 from pipeline.reporting.results import Result
 
 LIGHT = "#e3e3e6"  # of text on dark screens
+SIGN = "sign of a collapse"  # the id of its marks
 WIDTH = 6.4  # inches, all alike: letters stay readable on a telephone
 
 
@@ -47,6 +49,34 @@ def losses(results: list[Result]) -> Figure:
     """Both losses of all trainings, on shared axes, with the values at which D cannot tell real from fake."""
     figure = Figure(figsize=(WIDTH, 5.4), layout="constrained")
     axes = figure.subplots(2, 1, sharex=True)
+    _draw_losses(list(axes), results)
+    axes[1].set(xlabel="images seen, thousands")
+    _legend(figure)
+    return figure
+
+
+def fid(results: list[Result]) -> Figure:
+    """The Fréchet distance of all trainings over images seen, on a logarithmic axis, and where collapses begin."""
+    figure = Figure(figsize=(WIDTH, 3.8), layout="constrained")
+    axis = figure.subplots()
+    _draw_distances(axis, results)
+    axis.set(xlabel="images seen, thousands")
+    _legend(figure)
+    return figure
+
+
+def curves(results: list[Result]) -> Figure:
+    """The distances and both losses of all trainings, one below the other."""
+    figure = Figure(figsize=(WIDTH, 8.4), layout="constrained")
+    axes = figure.subplots(3, 1, sharex=True)
+    _draw_distances(axes[0], results)
+    _draw_losses(list(axes[1:]), results)
+    axes[2].set(xlabel="images seen, thousands")
+    _legend(figure)
+    return figure
+
+
+def _draw_losses(axes: list[Axes], results: list[Result]) -> None:
     colours = coloured([result.name for result in results])
     for axis, key, title, blind in ((axes[0], "loss_D", "discriminator", 2 * math.log(2)),
                                     (axes[1], "loss_G", "generator", math.log(2))):
@@ -57,24 +87,25 @@ def losses(results: list[Result]) -> Figure:
         axis.axhline(blind, color="grey", linestyle=":", label="D cannot tell")
         axis.set(ylabel=f"loss of the {title}, nats")
         _logarithmic(axis)
-    axes[1].set(xlabel="images seen, thousands")
-    _legend(figure)
-    return figure
 
 
-def fid(results: list[Result]) -> Figure:
-    """The Fréchet distance of all trainings over images seen, on a logarithmic axis."""
-    figure = Figure(figsize=(WIDTH, 3.8), layout="constrained")
-    axis = figure.subplots()
+def _draw_distances(axis: Axes, results: list[Result]) -> None:
+    """The curves of G, those of the average of its weights dashed, and a cross where a sign of a collapse begins."""
     colours = coloured([result.name for result in results])
     for result in results:
         for training in result.trainings:
-            axis.plot(training.fid["images_seen"] / 1000, training.fid.iloc[:, 1], "o-", color=colours[result.name],
-                      linewidth=_width(result), label=result.name if training is result.first else None)
-    axis.set(xlabel="images seen, thousands", ylabel=f"Fréchet distance ({results[0].first.fid.columns[1]})")
+            seen, colour = training.fid["images_seen"] / 1000, colours[result.name]
+            axis.plot(seen, training.fid.iloc[:, 1], "o-", markersize=4, color=colour, linewidth=_width(result),
+                      label=result.name if training is result.first else None)
+            for name in training.fid.columns[2:]:
+                axis.plot(seen, training.fid[name], "--", color=colour, linewidth=_width(result))
+            begins = training.events["images_seen"][training.events["begins"] == 1].astype(float) / 1000
+            logs = np.log(np.maximum(training.fid.iloc[:, 1], 1e-9))  # straight lines between points on this axis
+            axis.plot(begins, np.exp(np.interp(begins, seen, logs)), "X", color=colour, markersize=9,
+                      markeredgecolor="black", zorder=3, gid=SIGN)
+    names = dict.fromkeys(result.first.fid.columns[1] for result in results)
+    axis.set(ylabel=f"Fréchet distance ({', '.join(names)})")
     _logarithmic(axis)
-    _legend(figure)
-    return figure
 
 
 def classes(results: list[Result]) -> Figure:

@@ -1,9 +1,9 @@
-"""The runs' results over their trainings, and what may be said of the difference between two of them."""
+"""The runs' results over their trainings."""
 import json
 import math
 import re
 import statistics
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,25 +15,23 @@ from pipeline.params.searching import KNOBS
 from pipeline.params.sections import Run
 from pipeline.reporting import rounding
 
+EVENTS = ["images_seen", "sign", "begins", "says"]  # columns of events.csv
+
 
 @dataclass(frozen=True)
 class Training:
-    """One training of a run: its final scores, curves over images seen, shares of classes, and folder of pictures."""
+    """One training of a run: its final scores, curves over images seen, shares of classes, and folder of pictures.
+
+    `variance` and `events`, the signs of a collapse, are empty where the training recorded none.
+    """
     seed: int
     scores: dict[str, Any]
     losses: pd.DataFrame
     fid: pd.DataFrame
     classes: pd.DataFrame
     folder: Path
-
-    @property
-    def swing(self) -> float:
-        """The largest factor between neighbours in the second half of the FID's curve; infinite for a single point."""
-        points = self.fid.iloc[:, 1].to_list()
-        if len(points) < 2:
-            return math.inf
-        half = points[min(len(points) // 2, len(points) - 2):]
-        return max(max(a, b) / max(min(a, b), 1e-9) for a, b in zip(half, half[1:]))
+    variance: pd.DataFrame = field(default_factory=pd.DataFrame)
+    events: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=EVENTS))
 
 
 @dataclass(frozen=True)
@@ -70,6 +68,23 @@ class Result:
             return rounding.stated(self.scores[name], self.interval(name), percent)
         return rounding.stated(self.scores[name], self.scores.get(f"{name}_std", 0.0), percent)
 
+    @property
+    def over(self) -> str:
+        """What the ± of its scores of samples is over."""
+        if (count := len(self.trainings)) > 1:
+            return f"over {count} trainings"
+        sets = self.scores["seeds"]
+        return f"over {sets} set{'s' if sets > 1 else ''} of samples of one generator"
+
+    def labelled(self, name: str, percent: bool = False) -> str:
+        """A score with its ±, and what that is over."""
+        stated = self.stated(name, percent)
+        return f"{stated} (± {self.over})" if "±" in stated else stated
+
+    def rounded(self, name: str, percent: bool = False) -> str:
+        """A score without its ±, by which it is rounded."""
+        return re.sub(r" ± [\d.,]+", "", self.stated(name, percent))
+
     def accuracy(self, name: str, images: int) -> str:
         """An accuracy ± its interval over several trainings, or ± its standard error on so many test images."""
         if len(self.trainings) > 1:
@@ -83,43 +98,54 @@ class Result:
 
 @dataclass(frozen=True)
 class Names:
-    """What the scores are called: the distance, precision, recall, how many classes are missing, and the probes."""
+    """What the scores are called.
+
+    `fid` is the distance. `floored` is that of as many samples as there are test images, which is the same where there
+    are enough of them. `probe` is the probe of most labels and `few` that of fewest, '' where there is none.
+    """
     fid: str
+    floored: str
     precision: str
     recall: str
     missing: str
+    probe: str
     few: str
-    probe: str = "probe_accuracy_test"
+
+    @property
+    def relative(self) -> str:
+        """The distance as a share of that of a generator of the mean image."""
+        return f"{self.fid}_relative"
+
+    @property
+    def floors(self) -> str:
+        """The distance as a multiple of that of real test images."""
+        return f"{self.floored}_floors"
+
+    @property
+    def extractor(self) -> str:
+        """Whose features they are measured in: the classifier's, or those of the network that predicts rotations."""
+        return self.fid.split("_")[1]
 
     @classmethod
     def of(cls, scores: dict[str, Any]) -> "Names":
-        """The names among `scores`; those of probes are '' for images without classes."""
-        fid = next(key for key in scores if re.fullmatch(r"fid_(classifier|rotation)_\d+k?", key))
-        rest = fid.removeprefix("fid_")
-        few = next((key for key in scores if re.fullmatch(r"probe_accuracy_\d+_labels", key)), "")
-        return cls(fid, f"precision_{rest}", f"recall_{rest}", f"missing_classes_{rest}", few,
-                   "probe_accuracy_test" if few else "")
+        """The names among `scores`."""
+        fid = _by_count(scores, r"fid_(?:classifier|rotation)_(\d+k?)")
+        floored = [key for key in fid if f"{key}_floors" in scores]
+        probes = ["", *probes_of(scores)]
+        rest = fid[-1].removeprefix("fid_")
+        return cls(fid[-1], [fid[-1], *floored][-1], f"precision_{rest}", f"recall_{rest}", f"missing_classes_{rest}",
+                   probes[-1], probes[1] if len(probes) > 2 else "")
 
 
-@dataclass(frozen=True)
-class Change:
-    """What differs between two runs, and what may be said of its effect.
+def probes_of(scores: dict[str, Any]) -> list[str]:
+    """The names of the accuracies of D's probes, those of fewest labels first."""
+    return _by_count(scores, r"probe_accuracy_(\d+)_labels")
 
-    `ratio` is the distance after over that before. With several seeds it is the mean over pairs of equal seed, in the
-    logarithm, from `low` to `high` with 95 % (paired t-interval), and `seen` when that excludes 1. With one seed it is
-    `seen` when it exceeds `swing`, the largest factor between neighbours in the second half of either curve.
-    """
-    before: Result
-    after: Result
-    changed: str
-    ratio: float
-    seeds: int
-    low: float
-    high: float
-    swing: float
-    seen: bool
-    probe_error: float | None
-    probe_seen: bool
+
+def _by_count(scores: dict[str, Any], pattern: str) -> list[str]:
+    """The names that match, by the count in the pattern's group, like 500 or 10k, the smallest first."""
+    found = [match for match in (re.fullmatch(pattern, key) for key in scores) if match]
+    return [match[0] for match in sorted(found, key=lambda match: int(match[1].replace("k", "000")))]
 
 
 def read(name: str, run: Run, seeds: list[int], reports: Path) -> Result:
@@ -129,8 +155,11 @@ def read(name: str, run: Run, seeds: list[int], reports: Path) -> Result:
 
 def _training(seed: int, reports: Path, place: Path) -> Training:
     trained, scored = reports / "train" / place, reports / "evaluate" / place
+    more = {name: pd.read_csv(trained / f"{name}.csv") for name in ("variance", "events")
+            if (trained / f"{name}.csv").exists()}  # older studies have neither
     return Training(seed, json.loads((scored / "scores.json").read_text()), pd.read_csv(trained / "losses.csv"),
-                    pd.read_csv(trained / "fid.csv"), pd.read_csv(scored / "classes.csv", dtype={"class": str}), scored)
+                    pd.read_csv(trained / "fid.csv"), pd.read_csv(scored / "classes.csv", dtype={"class": str}), scored,
+                    **more)
 
 
 def half_width(values: list[float]) -> float:
@@ -141,40 +170,3 @@ def half_width(values: list[float]) -> float:
 def accuracy(value: float, images: int) -> str:
     """An accuracy on so many test images, with its standard error."""
     return rounding.stated(value, math.sqrt(value * (1 - value) / images), percent=True)
-
-
-def probe_error(values: tuple[float, float], images: int) -> float:
-    """What the difference of two accuracies on as many test images may be by chance, with a probability of 95 %."""
-    mean = sum(values) / 2
-    return 1.96 * math.sqrt(2 * mean * (1 - mean) / images)
-
-
-def differing(before: Run, after: Run) -> str:
-    """The parameters in which two runs differ, with their values."""
-    def shown(value: Any) -> str:
-        return f"{value:g}" if isinstance(value, float) else ", ".join(value) or "nothing" if (
-            isinstance(value, list)) else "all" if value is None else str(value)
-
-    pairs = [(one.name, getattr(before, one.name), getattr(after, one.name)) for one in fields(Run)]
-    return ", ".join(f"{name} {shown(old)} → {shown(new)}" for name, old, new in pairs if old != new)
-
-
-def change(before: Result, after: Result, names: Names, test_images: int) -> Change:
-    """What differs between two runs, and what may be said of its effect."""
-    by_seed = [{one.seed: math.log(max(one.scores[names.fid], 1e-9)) for one in result.trainings}
-               for result in (before, after)]
-    gaps = [by_seed[1][seed] - by_seed[0][seed] for seed in by_seed[0] if seed in by_seed[1]]
-    swing = max(before.first.swing, after.first.swing)
-    if len(gaps) > 1:
-        mean, half = statistics.mean(gaps), half_width(gaps)
-        seen = abs(mean) > half
-    else:
-        mean, half = math.log(after.scores[names.fid] / max(before.scores[names.fid], 1e-9)), math.inf
-        seen = math.exp(abs(mean)) > swing
-    error = None
-    if names.probe:
-        probes = before.scores[names.probe], after.scores[names.probe]
-        error = probe_error(probes, test_images)
-    return Change(before, after, differing(before.run, after.run), math.exp(mean), len(gaps), math.exp(mean - half),
-                  math.exp(min(mean + half, 700)), swing, seen, error,
-                  error is not None and abs(probes[1] - probes[0]) > error)

@@ -71,12 +71,12 @@ def blocks(search: SearchOutcome, study: Study, name: str, weights: pd.DataFrame
             ["parameter", "importance", "90 % of resampled studies"],
             [[row["parameter"], f"{100 * row['importance']:.0f} %",
               f"{100 * row['low']:.0f} % to {100 * row['high']:.0f} %"] for _, row in weights.iterrows()])]
-    reasons = [reason for reason in search.trials["reason"].unique() if reason]
+    reasons = search.trials["reason"][search.trials["state"] == "FAIL"].unique()
     return [*found, Heading(2, "Where the numbers come from"), Items([
         f"Every trial sees {params.images:,} training images and is scored against {params.validation:,} others. "
         "Pruning "
         f"saved {100 * numbers['saved_by_pruning']:.0f} % of the images.",
-        *([f"Trials failed with: {'; '.join(reasons)}."] if reasons else []),
+        *([f"Trials failed with: {'; '.join(reasons)}."] if len(reasons) else []),
         f"The study is called `{name}`: the digest changes with the space, the budget, the data and the code. `make "
         "dashboard` shows its samples, MLflow's search experiment its curves; trials.csv has every trial, seeds.csv "
         "every "
@@ -99,7 +99,7 @@ def best(name: str, search: SearchOutcome) -> str:
     """best.yaml: the winning run and the scores that made it win."""
     winner, score = search.winner, search.score
     scores = search.repeats[search.repeats["candidate"] == winner["trial"]].sort_values("seed")
-    run = {one.name: space.TYPES[one.name](winner[one.name]) for one in fields(Run) if one.name in KNOBS}
+    run = {one.name: space.TYPES[one.name](winner[one.name]) for one in fields(Run) if one.name in search.keys}
     content = {"study": name, "trial": int(winner["trial"]), "run": run,
                "scores": {score: [float(f"{value:.6g}") for value in scores[score]],
                           "seeds": scores["seed"].tolist()}}

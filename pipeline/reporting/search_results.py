@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.params.searching import KNOBS
+from pipeline.params.searching import SEARCHABLE
 from pipeline.reporting import rounding
 from pipeline.reporting.blocks import Block, Details, Figures, Heading, Paragraph, Picture, Table
 from pipeline.tuning import analysis
@@ -36,6 +36,11 @@ class SearchOutcome:
     trials: pd.DataFrame
     repeats: pd.DataFrame
     score: str
+
+    @property
+    def keys(self) -> list[str]:
+        """The parameters of runs in the table of trials."""
+        return [key for key in SEARCHABLE if key in self.trials]
 
     @property
     def means(self) -> pd.DataFrame:
@@ -78,7 +83,7 @@ def winner(search: SearchOutcome) -> str:
     if trial["first"]:
         return (f"**{trial['first']}** stays the best of the {len(means)} runs that were trained again with {seeds}: "
                 f"its `{search.score}` is {spread(best)} on average.")
-    run = ", ".join(f"{key} {value}" for key, value in zip(KNOBS, settings(trial)))
+    run = ", ".join(f"{key} {value}" for key, value in zip(search.keys, settings(search, trial)))
     text = (f"**{search.called(best['candidate']).capitalize()}** ({run}) wins: its `{search.score}` is {spread(best)} "
             f"on average over {seeds}")
     if search.known is not None:
@@ -101,28 +106,28 @@ def candidates(search: SearchOutcome) -> Table:
     for _, row in search.means.iterrows():
         trial = search.trials.iloc[int(row["candidate"])]
         failed = f", {row['failed']:.0f} failed" if row["failed"] else ""
-        rows.append([search.called(row["candidate"]), *settings(trial),
+        rows.append([search.called(row["candidate"]), *settings(search, trial),
                     spread(row) + failed, shown(trial[search.score], "{:.1f}")])
-    return Table(["run", *KNOBS, f"mean `{search.score}` ↓", "by the seed it was chosen by"], rows,
+    return Table(["run", *search.keys, f"mean `{search.score}` ↓", "by the seed it was chosen by"], rows,
                  label="The candidates, each trained again with further seeds")
 
 
 def all_trials(search: SearchOutcome) -> Table:
     """Every trial."""
-    rows = [[search.called(row["trial"]), *settings(row), shown(row[search.score], "{:.1f}"),
+    rows = [[search.called(row["trial"]), *settings(search, row), shown(row[search.score], "{:.1f}"),
              shown(100 * row[analysis.PROBE], "{:.2f} %"), shown(row["images_seen"], "{:,.0f}"),
              STATES.get(row["state"], row["state"]) + (f": {row['reason']}" if row["reason"] else "")]
             for _, row in search.trials.iterrows()]
-    return Table(["run", *KNOBS, f"`{search.score}` ↓", f"`{analysis.PROBE}` ↑", "images seen", "state"], rows,
+    return Table(["run", *search.keys, f"`{search.score}` ↓", f"`{analysis.PROBE}` ↑", "images seen", "state"], rows,
                  label="All trials of the search")
 
 
 def front(search: SearchOutcome) -> Table:
     """The complete trials that no other beats in both objectives."""
     complete = search.trials[search.trials["state"] == "COMPLETE"]
-    rows = [[search.called(place), *settings(row := search.trials.iloc[place]), f"{row[search.score]:.1f}",
+    rows = [[search.called(place), *settings(search, row := search.trials.iloc[place]), f"{row[search.score]:.1f}",
              f"{100 * row[analysis.PROBE]:.2f} %"] for place in analysis.front(complete, search.score)]
-    return Table(["run", *KNOBS, f"`{search.score}` ↓", f"`{analysis.PROBE}` ↑"], rows, label="The Pareto front")
+    return Table(["run", *search.keys, f"`{search.score}` ↓", f"`{analysis.PROBE}` ↑"], rows, label="The Pareto front")
 
 
 def blocks(search: SearchOutcome, folder: Path) -> list[Block]:
@@ -146,9 +151,9 @@ def blocks(search: SearchOutcome, folder: Path) -> list[Block]:
                              if (folder / f"{name}.png").exists()], "plot drawn")]
 
 
-def settings(row: "pd.Series[Any]") -> list[str]:
-    """The values of KNOBS."""
-    return [f"{float(row[key]):g}" for key in KNOBS]
+def settings(search: SearchOutcome, row: "pd.Series[Any]") -> list[str]:
+    """The values of the parameters in this row of the table of trials."""
+    return [f"{float(row[key]):g}" for key in search.keys]
 
 
 def spread(row: "pd.Series[Any]") -> str:

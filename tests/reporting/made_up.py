@@ -12,35 +12,52 @@ from pipeline.commands.new import link
 from tests.conftest import ROOT, Params
 
 CONTROLS = {"classifier_accuracy_test": 0.9931, "fid_classifier_10k_of_test_images": 0.95, "test_images": 10_000,
-            "precision_classifier_10k_of_test_images": 0.71, "probe_accuracy_test_of_pixels": 0.9177,
-            "probe_C_of_pixels": 0.01, "probe_accuracy_1000_labels_of_pixels": 0.8234,
-            "probe_accuracy_1000_labels_interval_of_pixels": 0.0161}
+            "precision_classifier_10k_of_test_images": 0.71, "fid_classifier_10k_relative_of_test_images": 0.0038,
+            "accuracy_10000_labels_of_supervised_CNN": 0.95, "accuracy_1000_labels_of_supervised_CNN": 0.85,
+            "probe_accuracy_10000_labels_of_pixels": 0.9177, "probe_C_of_pixels": 0.01,
+            "probe_accuracy_1000_labels_of_pixels": 0.8234, "probe_accuracy_1000_labels_interval_of_pixels": 0.0161}
 SCORES = {"fid_classifier_10k_std": 0.42, "precision_classifier_10k": 0.61237, "precision_classifier_10k_std": 0.0031,
           "recall_classifier_10k": 0.25, "near_copies_pixels_2k": 0.02, "near_copies_pixels_2k_std": 0.0,
-          "probe_accuracy_test": 0.97,
-          "probe_accuracy_test_of_untrained_D": 0.96, "probe_accuracy_1000_labels": 0.9,
+          "probe_accuracy_10000_labels": 0.97, "checkerboard_pixels_10k": 1.5, "kid1000_classifier_10k": 20.0,
+          "D_calls_training_images_real": 0.75, "D_calls_test_images_real": 0.625,
+          "probe_accuracy_10000_labels_of_untrained_D": 0.96, "probe_accuracy_1000_labels": 0.9,
           "probe_accuracy_1000_labels_interval": 0.0123, "probe_accuracy_1000_labels_of_untrained_D": 0.89,
-          "probe_accuracy_1000_labels_interval_of_untrained_D": 0.02, "accuracy_test_of_supervised_CNN": 0.95,
-          "accuracy_1000_labels_of_supervised_CNN": 0.85, "images_seen": 200, "probe_images": 600, "seeds": 2,
-          "neighbours": 5, "real_images": 10_000}
+          "probe_accuracy_1000_labels_interval_of_untrained_D": 0.02, "images_seen": 200, "seeds": 2,
+          "inception": "not computed: no weights", "neighbours": 5, "real_images": 10_000}
 RUNS = {"test1": {"batch": 256, "lr": 1e-4, "beta1": 0.9, "leak": 0.3},
         "test2": {"batch": 100, "lr": 2e-4, "beta1": 0.9, "leak": 0.3},
         "test3": {"batch": 100, "lr": 2e-4, "beta1": 0.5, "leak": 0.3},
         "test4": {"batch": 100, "lr": 2e-4, "beta1": 0.5, "leak": 0.2}}
+JUDGE2 = (100.0, 50.0, 30.0, 35.0)  # distances of the runs: the order of test3 and test4 is not the first judge's
+EVENTS = {"test2": [[100, "losses", 1, "D is sure"], [200, "losses", 0, "no sign any more"]],
+          "test3": [[150, "variance", 1, "the variance is 4 % of the largest"]]}
+FURTHER = {"fid_classifier_10k_of_ema": 28.5, "fid_classifier_10k_relative_of_ema": 0.114,
+           "precision_classifier_10k_of_ema": 0.66, "fid_classifier_10k_of_best": 29.5,
+           "fid_classifier_10k_relative_of_best": 0.118, "best_images_seen": 100}
+
+
+def distances(value: float) -> dict[str, Any]:
+    """A distance in all its forms, where the mean image's is 250 and that of real test images is 0.95."""
+    return {"fid_classifier_10k": value, "fid_classifier_10k_relative": value / 250,
+            "fid_classifier_10k_relative_std": 0.42 / 250, "fid_classifier_10k_floors": value / 0.95}
 
 
 def study(folder: Path, params: Params, seeds: list[int] | None = None) -> Path:
-    """The folder of the reports of four runs, and no more; the distance of run i with seed s is 120.5 / i + s."""
+    """The folder of the reports of four runs, and no more; the distance of run i with seed s is 120.5 / i + s.
+
+    test2 and test3 have signs of a collapse, and test4 further generators.
+    """
     seeds = seeds or [0]
-    params({"evaluate": {"seeds": 2}, "train.fid_images": 5_000, "runs": RUNS, "seeds": seeds,
-            "internals.runs": list(RUNS)})
+    params({"evaluate": {"seeds": 2, "inception": {"images": 10_000, "required": False}}, "train.fid_images": 5_000,
+            "runs": RUNS, "seeds": seeds, "internals.runs": list(RUNS)})
     reports = folder / "reports"
     for i, name in enumerate(RUNS, 1):
         for seed in seeds:
             place = Path(name) / f"seed{seed}"
-            trained(reports / "train" / place, [200, 150 / i])
-            scored(reports / "evaluate" / place, {"fid_classifier_10k": 120.5 / i + seed} | SCORES)
-    write(reports / "reference/scores.json", CONTROLS)
+            trained(reports / "train" / place, [200, 150 / i], EVENTS.get(name, []))
+            scored(reports / "evaluate" / place, distances(120.5 / i + seed) | SCORES | {
+                "fid_classifier_10k_by_judge2": JUDGE2[i - 1] + seed} | (FURTHER if name == "test4" else {}))
+    write(reports / "controls/scores.json", CONTROLS)
     write(folder / folders.REFERENCE / "reference.json", {"shape": [1, 8, 8]})
     return reports
 
@@ -55,8 +72,8 @@ def everything(reports: Path) -> None:
         (home / "params.yaml").write_text((ROOT / "studies/slides-mnist/params.yaml").read_text())
         link(home)
         trained(home / "reports/train/test4/seed0", [9.0, distance])
-        scored(home / "reports/evaluate/test4/seed0", {"fid_classifier_10k": distance} | SCORES)
-    write(folder / "studies/slides-mnist/reports/reference/scores.json", CONTROLS)
+        scored(home / "reports/evaluate/test4/seed0", distances(distance) | SCORES)
+    write(folder / "studies/slides-mnist/reports/controls/scores.json", CONTROLS)
     write(other / "reports/transfer/from-there/scores.json", SCORES)
     internals(other / "reports/internals/test4")
     (folder / "studies/broken").mkdir()
@@ -74,12 +91,18 @@ def everything(reports: Path) -> None:
     search(reports / "search")
 
 
-def trained(folder: Path, distances: list[float]) -> None:
-    """What train reports; sample grids of test4 alone."""
+def trained(folder: Path, distances: list[float], events: list[list[Any]] | None = None) -> None:
+    """What train reports; sample grids of test4, and a curve of the average of weights of test1."""
     folder.mkdir(parents=True)
     pd.DataFrame({"images_seen": [100, 200], "loss_D": [1.0, 1.1], "loss_G": [1, 2]}).to_csv(
         folder / "losses.csv", index=False)
-    pd.DataFrame({"images_seen": [100, 200], "fid_classifier_5k": distances}).to_csv(folder / "fid.csv", index=False)
+    average = {"fid_classifier_5k_of_ema": [190.0, 30.0]} if folder.parent.name == "test1" else {}
+    pd.DataFrame({"images_seen": [100, 200], "fid_classifier_5k": distances} | average).to_csv(
+        folder / "fid.csv", index=False)
+    pd.DataFrame({"images_seen": [100, 200], "variance_classifier_5k": [0.5, 0.75]}).to_csv(
+        folder / "variance.csv", index=False)
+    pd.DataFrame(events or [], columns=["images_seen", "sign", "begins", "says"]).to_csv(
+        folder / "events.csv", index=False)
     if folder.parent.name == "test4":
         (folder / "samples").mkdir()
         for seen in (100, 200):

@@ -1,4 +1,5 @@
 """What a search leaves behind: files that are a function of its trials, and a page that claims what they show."""
+import json
 import math
 import re
 from dataclasses import replace
@@ -9,6 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline.params import reading
+from pipeline.params.searching import Knob, Range
 from pipeline.params.study import Study as Section
 from pipeline.reporting import search_page
 from pipeline.tuning.analysis import PROBE
@@ -121,3 +123,19 @@ def test_two_objectives_show_their_front(section: Section, tmp_path: Path) -> No
     assert "### The Pareto front" in page and (tmp_path / "search/front.png").exists()
     front = page.split("### The Pareto front")[1].split("![")[0]
     assert front.count("\n| ") == 2 and "| trial 8 |" in front  # the head, and one trial: it is best in both
+
+
+def test_what_else_was_searched_is_in_the_tables_and_in_the_winner(section: Section, tmp_path: Path) -> None:
+    knobs: dict[str, Knob] = {"d_steps": [1.0, 2.0], "ema": Range(low=0.0, high=0.999)}
+    wide = replace(section, search=replace(section.search, space=section.search.space | knobs))
+    table = trials().assign(d_steps=[1, 2] * 5, ema=[0.1 * place for place in range(10)])
+    table.loc[5, "reason"] = "collapsed at 7,500 images: D is sure"
+    search_page.write(tmp_path / "search", wide, "dcgan", FID, table, repeats(USUAL))
+    page = (tmp_path / "search/report.md").read_text()
+    assert "| run | batch | lr | beta1 | leak | d_steps | ema |" in page and "| trial 8 | 32 | 0.0009 |" in page
+    assert "pruned: collapsed at 7,500 images" in page and "Trials failed with: DivergedError: lower lr." in page
+    best = YAML(typ="safe").load((tmp_path / "search/best.yaml").read_text())["run"]
+    assert list(best) == ["batch", "lr", "beta1", "leak", "d_steps", "ema"]
+    assert best["d_steps"] == 1 and type(best["d_steps"]) is int and best["ema"] == 0.8
+    scores = json.loads((tmp_path / "search/scores.json").read_text())
+    assert {"importance_of_d_steps", "importance_of_ema"} <= set(scores)
