@@ -5,7 +5,7 @@ reach     when the search reaches the best distance of 40 random trials that not
 overhead  what Optuna, MLflow and the dashboard's notes take beside a trial's training and scoring
 workers   how many trials an hour two workers finish with one thread each, against one worker with two
 
-It needs data/ and models/reference in this folder (`dvc repro reference`); everything else happens in a temporary one.
+It needs data/ in this folder (`dvc repro fetch`); everything else happens in a temporary one.
 """
 import os
 import statistics
@@ -31,7 +31,6 @@ from pipeline.data import images
 from pipeline.gan import devices
 from pipeline.params import reading
 from pipeline.params.study import Study as Params
-from pipeline.scores import reference_model
 from pipeline.tracking import store, tracker
 from pipeline.tracking.store import Description
 from pipeline.tuning import space, storages, studies, trials
@@ -56,8 +55,8 @@ def prepared(budget: int | None = None) -> Setup:
     root, params = Path(os.environ["BENCHMARK_ROOT"]), study_of_root()
     search_params = replace(params.search, images=budget, fid_every=budget) if budget else params.search
     dataset = images.load(root / folders.data(params.data.name))
-    reference = reference_model.load(root / folders.REFERENCE, dataset.digest)
-    return prepare(search_params, params.train, params.evaluate, dataset, reference, devices.choose(params.hardware),
+    return prepare(search_params, params.train, params.evaluate, dataset, params.reference,
+                   devices.choose(params.hardware),
                    storages.open_storage(None, Path(".").resolve()))
 
 

@@ -1,8 +1,8 @@
 """Stage search: Optuna looks for better runs, and anyone may help.
 
-A trial trains one run on part of the training images and is scored by the others; test images are never read. Then the
-best are trained again with further seeds, and the winner is the best on average. `dcgan promote` makes it one of the
-runs of params.yaml.
+A trial trains one run on part of the training images and is scored by the others, in the features of a classifier that
+was fitted on the first part; test images are never read. Then the best are trained again with further seeds, and the
+winner is the best on average. `dcgan promote` makes it one of the runs of params.yaml.
 
 Every process that is started with this stage's command works on the same study of Optuna's. Its name holds a digest of
 all that decides about a trial's score, code included, so that trials made under other conditions are never mixed.
@@ -11,7 +11,6 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -24,25 +23,23 @@ from optuna.samplers import TPESampler
 from optuna.study import Study
 from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
+from tqdm import tqdm
 
-from pipeline import code, folders, stage
+from pipeline import folders, stage
 from pipeline.data import images
 from pipeline.data.images import Dataset
 from pipeline.errors import InputError
 from pipeline.gan import devices
-from pipeline.gan.devices import Device
 from pipeline.params import reading
 from pipeline.params.searching import Search, values_of
 from pipeline.params.study import Study as Params
 from pipeline.reporting import search_page
-from pipeline.scores import reference_model
-from pipeline.scores.reference_model import Reference
 from pipeline.tracking import store, tracker
 from pipeline.tracking.store import Description
 from pipeline.train import network_of
 from pipeline.tuning import analysis, notes, space, storages, studies, trials
 from pipeline.tuning.notes import Notes
-from pipeline.tuning.setup import Setup, prepare
+from pipeline.tuning.setup import Setup, conditions_of, prepare
 from pipeline.tuning.studies import Direction, Order
 
 POLL_SECONDS = 1.0
@@ -54,10 +51,8 @@ def search() -> None:
     params = reading.load()
     dataset = images.load(folders.data(params.data.name))
     check(params, dataset)
-    reference = reference_model.load(folders.REFERENCE, dataset.digest)
-    code.check_made("reference", reference.facts.get("code"), folders.REFERENCE)
     device = devices.choose(params.hardware)
-    conditions = conditions_of(params, dataset, reference, device)
+    conditions = conditions_of(params, dataset, device)
     name = f"dcgan-{params.data.name}-{stage.digest(conditions)}"
     storage = storages.open_storage(params.search.storage, folders.repository())
     description = Description(name, flat(conditions), dataset.meta, {"study": name}, same="study",
@@ -65,7 +60,7 @@ def search() -> None:
     try:
         study = studies.open_study(storage, name, conditions, directions(params.search), pruner(params.search))
         with tracker.run(description) as tracking:
-            setup = prepare(params.search, params.train, params.evaluate, dataset, reference, device, storage)
+            setup = prepare(params.search, params.train, params.evaluate, dataset, params.reference, device, storage)
             work(setup, study, first_runs(params), params.search.n_trials)
             finished = studies.finished(study)[:params.search.n_trials]
             table = analysis.table(finished, params.search.space, params.train.run, setup.score)
@@ -90,23 +85,11 @@ def check(params: Params, dataset: Dataset) -> None:
     network_of(params.train.run, dataset, f"{reading.PARAMS}: train")
     search, n = params.search, len(dataset.train_images)
     batches = values_of(search.space.get("batch", float(params.train.batch)))
-    largest = max(search.probe_images, *batches)
+    largest = max(search.probe_images, params.reference.batch, *batches)
     if n - search.validation < largest:
         raise InputError(f"{reading.PARAMS}: search.validation = {search.validation}: leaves {n - search.validation} "
-                         f"of {n} training images; search.probe_images and the largest batch need {largest:g}")
-
-
-def conditions_of(params: Params, dataset: Dataset, reference: Reference, device: Device) -> dict[str, Any]:
-    """All that decides about the scores of a study's trials, as JSON has it."""
-    conditions = asdict(params.search)
-    for key in ("n_trials", "candidates", "seeds", "storage"):
-        del conditions[key]  # how many trials there are, and where
-    conditions |= {
-        "first": {name: asdict(params.runs[name]) for name in params.search.first},
-        "train": asdict(params.train), "probe_validation": params.evaluate.probe_validation, "data": dataset.digest,
-        "reference": reference.digest, "dtype": str(device.dtype), "code": code.digest("tuning.trials")}
-    del conditions["train"]["checkpoint_seconds"]
-    return json.loads(json.dumps(conditions))
+                         f"of {n} training images; search.probe_images, reference.batch and the largest batch need "
+                         f"{largest:g}")
 
 
 def flat(conditions: dict[str, Any]) -> dict[str, Any]:
@@ -147,16 +130,18 @@ def first_runs(params: Params) -> list[Order]:
 def work(setup: Setup, study: Study, orders: Sequence[Order], n_trials: int) -> None:
     """Runs trials, `orders` before others, until `n_trials` are finished, by whatever worker."""
     search, waiting = setup.search, False
-    while len(studies.finished(study)) < n_trials:
-        trial = studies.claim(setup.storage, study, space.distributions(search.space), orders, n_trials,
-                              lambda begun: sampler(search, begun))
-        if trial is not None:
-            trials.attempt(setup, study, trial)
-            continue
-        if not waiting:
-            print("search: waiting for the trials of other workers", file=sys.stderr)
-        waiting = True
-        time.sleep(POLL_SECONDS)
+    with tqdm(desc="search", total=n_trials, unit=" trials", disable=None, leave=False, dynamic_ncols=True) as bar:
+        while (count := len(studies.finished(study))) < n_trials:
+            bar.update(count - bar.n)
+            trial = studies.claim(setup.storage, study, space.distributions(search.space), orders, n_trials,
+                                  lambda begun: sampler(search, begun))
+            if trial is not None:
+                trials.attempt(setup, study, trial)
+                continue
+            if not waiting:
+                tqdm.write("search: waiting for the trials of other workers", file=sys.stderr)
+            waiting = True
+            time.sleep(POLL_SECONDS)
 
 
 def sampler(search: Search, begun: int) -> TPESampler:
@@ -170,9 +155,9 @@ def confirm(setup: Setup, study: Study, table: pd.DataFrame) -> pd.DataFrame:
     search, score = setup.search, setup.score
     chosen = analysis.candidates(table, score, search.candidates, len(search.objectives) == 2)
     if not chosen:
-        reasons = table["reason"][table["reason"] != ""]
-        raise InputError(f"none of {len(table)} trials was completed" +
-                         (f"; the first failed with: {reasons.iloc[0]}" if len(reasons) else ""))
+        reasons = table["reason"][table["state"] == "FAIL"]
+        why = f"; the first failed with: {reasons.iloc[0]}" if len(reasons) else ""
+        raise InputError(f"none of {len(table)} trials was completed{why}")
     finished = studies.finished(study)
     orders: dict[tuple[int, int], Order] = {}
     for place in chosen:

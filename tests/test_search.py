@@ -20,31 +20,41 @@ import torch
 from optuna.study import Study
 from optuna.trial import Trial, TrialState
 
-from pipeline import search
-from pipeline.data import images
+from pipeline import observing, search
+from pipeline.data import digits, images
 from pipeline.errors import DivergedError, InputError
-from pipeline.gan import devices
+from pipeline.gan import collapse, devices, literature, training
 from pipeline.params import reading
-from pipeline.scores import reference_model
+from pipeline.scores import classifier
 from pipeline.tracking import tracker as tracking
+from pipeline.tracking.tracker import Tracker
 from pipeline.tuning import analysis, storages, studies, trials
 from pipeline.tuning.notes import Notes
-from pipeline.tuning.setup import Setup, prepare
-from tests.conftest import FP32, Params, stage
+from pipeline.tuning.setup import Setup, conditions_of, prepare
+from tests.conftest import FP32, Params, command, stage
 
 TINY = {"search.space.batch": [32, 64, 100, 256], "search.images": 400, "search.fid_every": 100,
         "search.validation": 300, "search.probe_images": 300, "search.n_trials": 6, "search.n_startup_trials": 5,
-        "search.candidates": 1, "search.seeds": 1, "train.checkpoint_seconds": 0}
+        "search.candidates": 1, "search.seeds": 1, "train.checkpoint_seconds": 0, "reference.epochs": 1}
+
+
+@pytest.fixture(scope="session")
+def judges(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where judges are kept that tests share."""
+    return tmp_path_factory.mktemp("judges")
 
 
 @pytest.fixture
-def project(study: Params, tmp_path: Path) -> Callable[..., Path]:
+def project(params: Params, judges: Path, tmp_path: Path) -> Callable[..., Path]:
     """Makes tmp_path a study that a search can begin in, with the changes to params.yaml that one names."""
     def change(changes: dict[str, Any] | None = None) -> Path:
-        study(TINY | (changes or {}))
+        params(TINY | (changes or {}))
         return tmp_path
 
     change()
+    images.save(tmp_path / "data/digits", digits.arrays(), digits.FACTS)
+    (tmp_path / ".work").mkdir()
+    (tmp_path / ".work/reference").symlink_to(judges)
     return change
 
 
@@ -165,8 +175,7 @@ def setup(project: Callable[..., Path]) -> Callable[..., Setup]:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         params = reading.load()
         dataset = images.load(folder / "data/digits")
-        reference = reference_model.load(folder / "models/reference", dataset.digest)
-        return prepare(params.search, params.train, params.evaluate, dataset, reference,
+        return prepare(params.search, params.train, params.evaluate, dataset, params.reference,
                        devices.choose(params.hardware), storages.open_storage(None, folder))
 
     return make
@@ -190,6 +199,106 @@ def test_no_trial_sees_validation_images_and_none_sees_test_images(setup: Callab
     assert (again.validation_images == lab.validation_images).all()
     other = setup({"search.seed": 1})
     assert not (other.validation_images == lab.validation_images).all()
+
+
+def test_the_judge_is_fitted_on_the_images_that_trials_train_on(
+        setup: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
+    original, fitted = classifier.fit, []
+
+    def fit(shown: Any, labels: Any, *words: Any) -> Any:
+        fitted.append([image.tobytes() for image in shown])
+        return original(shown, labels, *words)
+
+    monkeypatch.setattr(classifier, "fit", fit)
+    changed = {"reference.seed": 5}  # a judge that no other test has
+    lab = setup(changed)
+    assert fitted == [[image.tobytes() for image in lab.train_images]]
+    assert set(fitted[0]).isdisjoint(image.tobytes() for image in lab.validation_images)
+    moments = lab.reference.moments_of(lab.validation_images)
+    assert torch.equal(moments.mean, lab.reference.moments.mean)
+    setup(changed)
+    assert len(fitted) == 1  # kept
+    setup(changed | {"search.seed": 1})
+    assert len(fitted) == 2
+
+
+WIDE = {"search.space": {"lr_G": {"low": 1e-4, "high": 1e-3, "log": True}, "lr_D": [1e-4, 4e-4], "batch": 100,
+                         "d_steps": {"low": 1, "high": 2}, "label_smoothing": {"low": 0.0, "high": 0.2},
+                         "ema": [0.0, 0.9]},
+        "search.first": [], "search.n_trials": 2, "search.n_startup_trials": 2, "search.fid_every": 400}
+
+
+def test_everything_searchable_is_searched_shown_and_promoted(project: Callable[..., Path]) -> None:
+    folder = project(WIDE)
+    search.search()
+    table = pd.read_csv(folder / "reports/search/trials.csv", keep_default_na=False)
+    names = ["batch", "lr", "beta1", "leak", "lr_G", "lr_D", "d_steps", "label_smoothing", "ema"]
+    assert [key for key in table if key in names] == names and (table["reason"] == "").all()
+    assert table["lr_G"].between(1e-4, 1e-3).all() and table["lr_D"].isin([1e-4, 4e-4]).all()
+    assert table["d_steps"].isin([1, 2]).all() and table["label_smoothing"].between(0, 0.2).all()
+    assert table["lr_G"].nunique() == 2 and (table["batch"] == 100).all()
+    command("promote")
+    promoted = reading.load().runs["searched"]
+    best = json.loads(table[table["fid_classifier_200"] == table["fid_classifier_200"].min()].to_json(orient="records"))
+    assert {key: getattr(promoted, key) for key in names} == {key: best[0][key] for key in names}
+
+
+def collapsing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every training shows a sign of collapse from its third report of losses on."""
+    monkeypatch.setattr(collapse, "signs", lambda losses, *_: {"losses": "D is sure"} if len(losses) > 2 else {})
+
+
+ONE = {"search.space.batch": [100], "search.first": ["test4"], "search.fid_every": 200, "train.report_images": 100}
+
+
+@pytest.mark.parametrize("objectives", [["fid"], ["fid", "probe"]])
+def test_a_training_that_stops_on_a_collapse_is_pruned_with_the_score_it_had(
+        setup: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch, objectives: list[str]) -> None:
+    found = {}
+    collapsing(monkeypatch)
+    for choice in ("warn", "stop"):
+        lab = setup(ONE | {"train.on_collapse": choice, "runs.test4.on_collapse": choice,
+                           "search.objectives": objectives})
+        study = studies.open_study(lab.storage, choice, {}, search.directions(lab.search), search.pruner(lab.search))
+        search.work(lab, study, search.first_runs(reading.load()), 1)
+        found[choice], = study.trials
+        table = analysis.table(studies.finished(study), lab.search.space, lab.train.run, lab.score)
+        notes = json.dumps(lab.storage.backend.get_study_system_attrs(study._study_id))
+        assert ("collapsed at 300 images: D is sure" in notes) == (choice == "stop")
+        assert ("D is sure" in table["reason"].iloc[0]) == (choice == "stop")
+    warned, stopped = found["warn"], found["stop"]
+    assert warned.state == TrialState.COMPLETE and warned.user_attrs["images_seen"] == 400
+    assert stopped.state == TrialState.PRUNED and stopped.user_attrs["images_seen"] == 300
+    assert table[lab.score].iloc[0] == stopped.user_attrs[lab.score] > 0 and table["images_seen"].iloc[0] == 300
+    if len(objectives) == 1:
+        assert sorted(warned.intermediate_values) == [200, 400] and sorted(stopped.intermediate_values) == [200, 300]
+        assert warned.intermediate_values[200] == stopped.intermediate_values[200]
+        assert stopped.value == stopped.user_attrs[lab.score]
+
+
+def test_a_collapse_is_told_to_mlflow_and_a_resumed_trial_trains_no_further(
+        setup: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    class Told(Tracker):
+        def tags(self, tags: dict[str, str]) -> None:
+            told.update(tags)
+
+    told: dict[str, str] = {}
+    lab = setup(ONE | {"train.on_collapse": "stop"})
+    run, made = replace(lab.train.run, batch=100), literature.network("slides")
+    collapsing(monkeypatch)
+    first, second = ([*trials.points(lab, state, run, 0, tmp_path / "scratch", Told())]
+                     for state in (training.start(made, run, 0, FP32) for _ in range(2)))
+    assert [(point.place, point.collapse != "") for point in first] == [(200, False), (300, True)]
+    assert first == second and "D is sure" in told["collapse"]
+
+
+def test_the_average_of_weights_decides_where_a_run_has_one(setup: Callable[..., Setup], tmp_path: Path) -> None:
+    lab, made = setup(ONE), literature.network("slides")
+    run = replace(lab.train.run, batch=100, ema=0.9)
+    state = training.start(made, run, 0, FP32)
+    found = [*trials.points(lab, state, run, 0, tmp_path / "scratch", Tracker())]
+    last = observing.snapshot(state, lab.train, lab.reference, FP32).distances
+    assert found[-1].fid == last[f"{lab.score}_of_ema"] != last[lab.score] and len(found) == 2
 
 
 def test_failures_are_results_with_a_reason_and_do_not_end_the_study(
@@ -353,26 +462,26 @@ def test_a_run_outside_the_space_is_named_and_not_tried(
 
 @pytest.mark.parametrize("change", [
     {"search.space.leak": 0.2}, {"search.images": 500}, {"runs.test4.lr": 3e-4}, {"search.validation": 200},
-    {"train.fid_images": 300}, {"train.batch_norm": "running"}, {"search.objectives": ["fid", "probe"]}])
+    {"train.fid_images": 300}, {"train.batch_norm": "running"}, {"search.objectives": ["fid", "probe"]},
+    {"reference.seed": 7}, {"search.seed": 7}])
 def test_other_conditions_are_another_study(project: Callable[..., Path], change: dict[str, Any]) -> None:
     folder = project()
     dataset = images.load(folder / "data/digits")
-    reference = reference_model.load(folder / "models/reference", dataset.digest)
-    before = search.conditions_of(reading.load(), dataset, reference, FP32)
-    project({"search.n_trials": 99, "search.storage": "postgresql+psycopg://u:s3cret@host/db",
+    before = conditions_of(reading.load(), dataset, FP32)
+    project({"search.n_trials": 99, "reference.judges": 3, "search.storage": "postgresql+psycopg://u:s3cret@host/db",
              "train.checkpoint_seconds": 100.0})
-    assert search.conditions_of(reading.load(), dataset, reference, FP32) == before
+    assert conditions_of(reading.load(), dataset, FP32) == before
     half = replace(FP32, dtype=torch.bfloat16)
-    assert search.conditions_of(reading.load(), dataset, reference, half) != before
+    assert conditions_of(reading.load(), dataset, half) != before
     project(change)
-    after = search.conditions_of(reading.load(), dataset, reference, FP32)
+    after = conditions_of(reading.load(), dataset, FP32)
     assert after != before and "s3cret" not in json.dumps(after)
 
 
 @pytest.mark.parametrize(("change", "expected"), [
-    ({"search.validation": 1200}, "search.validation = 1200: leaves 237 of 1437 training images; search.probe_images "
-     "and the largest batch need 300"),
-    ({"search.space.batch": [64, 1400]}, "need 1400"),
+    ({"search.validation": 1200}, "search.validation = 1200: leaves 237 of 1437 training images; search.probe_images, "
+     "reference.batch and the largest batch need 300"),
+    ({"search.space.batch": [64, 1400]}, "need 1400"), ({"reference.batch": 1200}, "need 1200"),
     ({"search.storage": "postgresql+psycopg://u:s3cret@127.0.0.1:9/db"}, "u:***@127.0.0.1:9/db: does not answer"),
 ])
 def test_what_cannot_be_searched_is_one_line(

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,15 @@ if TYPE_CHECKING:  # torch takes seconds, which --help does not have
     import numpy as np
     from torch import Tensor
 
+    from pipeline.gan.build import Stack
+    from pipeline.gan.checkpoint import Model
     from pipeline.gan.networks import Network
+    from pipeline.params.sections import Sampling
 
 MODEL = "a run's folder, like models/test4, or a model in MLflow, like models:/m-1234 or runs:/5678/generator"
+GENERATORS = ("last", "ema", "best")
+GENERATOR = ("which of those that the training kept: the last; ema, the average of G's weights; best, the one with the "
+             "smallest distance; default last")
 
 
 @dataclass(frozen=True)
@@ -28,13 +34,15 @@ class OpenedGenerator:
 
 
 @contextmanager
-def opened(model: str) -> Iterator[OpenedGenerator]:
+def opened(model: str, generator: str = "last") -> Iterator[OpenedGenerator]:
     """The generator that `model` names, ready to generate; InputError when there is none.
 
     One in a folder generates as the stages do: with the batch-norm statistics of its training, on the device and in the
-    precision that its study asks for. One in MLflow has these statistics inside.
+    precision that its study asks for; `generator` says which of GENERATORS. One in MLflow has these statistics inside.
     """
     if re.match(r"[a-z][a-z0-9+-]+:/", model):
+        if generator != "last":
+            raise InputError(f"{model}: a model in MLflow is one generator: drop --generator {generator}")
         yield _logged(model)
         return
     from pipeline.gan import checkpoint, devices, sampling
@@ -43,12 +51,25 @@ def opened(model: str) -> Iterator[OpenedGenerator]:
     from pipeline.params.sections import Hardware
     folder = training(Path(model))
     found = checkpoint.load_model(folder)
+    G, statistics = chosen(found, generator, folder)
     params = next((parent / reading.PARAMS for parent in folder.absolute().parents
                    if (parent / reading.PARAMS).exists()), None)
     device = devices.choose(reading.load(params).hardware if params else Hardware())
-    found.G.to(device.device)
-    with sampling.evaluating(found.G, found.network, found.sampling, device):
-        yield OpenedGenerator(found.network, lambda asked: rows.images(found.G, found.network, asked, device))
+    G.to(device.device)
+    with sampling.evaluating(G, found.network, statistics, device):
+        yield OpenedGenerator(found.network, lambda asked: rows.images(G, found.network, asked, device))
+
+
+def chosen(model: "Model", generator: str, folder: Path) -> "tuple[Stack, Sampling]":
+    """One of the generators in `folder`, and the batch-norm statistics that it samples with.
+
+    An average of weights has no running averages of its own. InputError when there is no such generator.
+    """
+    generators = {"last": model.G} | model.others
+    if generator not in generators:
+        raise InputError(f"{folder}: has no generator {generator}; it has {', '.join(generators)}")
+    return generators[generator], replace(model.sampling, batch_norm="recomputed") if generator == "ema" else (
+        model.sampling)
 
 
 def training(folder: Path) -> Path:

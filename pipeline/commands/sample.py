@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--n", type=int, default=64, help="how many images; default 64")
     parser.add_argument("--seed", type=models.seed, default=0, help="of their z; default 0")
     parser.add_argument("--label", type=int, help="the class, for a conditional generator; default: one after another")
+    parser.add_argument("--generator", choices=models.GENERATORS, default="last", help=models.GENERATOR)
 
 
 def run(given: argparse.Namespace) -> None:
@@ -35,7 +36,7 @@ def run(given: argparse.Namespace) -> None:
 
     from pipeline.gan import sampling
     from pipeline.latent import rows
-    with models.opened(given.model) as model:
+    with models.opened(given.model, given.generator) as model:
         z = sampling.prior(model.network, given.n, torch.Generator().manual_seed(given.seed))
         y = models.conditions(model.network, given.n, given.label)
         write(given.out, model.images(rows.joined(z, y)), z, y, given.label is None)

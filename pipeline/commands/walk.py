@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=models.seed, default=0, help="of the z; default 0")
     parser.add_argument("--straight", action="store_true", help="straight lines; default: arcs around the origin")
     parser.add_argument("--label", type=int, help="the class, for a conditional generator; default 0")
+    parser.add_argument("--generator", choices=models.GENERATORS, default="last", help=models.GENERATOR)
 
 
 def run(given: argparse.Namespace) -> None:
@@ -33,7 +34,7 @@ def run(given: argparse.Namespace) -> None:
     from pipeline.gan import sampling
     from pipeline.latent import film, rows, walks
     still = given.out.suffix == ".png"
-    with models.opened(given.model) as model:
+    with models.opened(given.model, given.generator) as model:
         points = sampling.prior(model.network, max(given.points, 0), torch.Generator().manual_seed(given.seed))
         z = walks.path(points, given.steps, spherical=not given.straight, closed=not still)
         label = 0 if given.label is None and model.network.classes else given.label

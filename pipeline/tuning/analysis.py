@@ -15,7 +15,7 @@ from optuna.distributions import BaseDistribution
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
-from pipeline.params.searching import KNOBS, Knob, Range
+from pipeline.params.searching import Knob, Range
 from pipeline.params.sections import Run
 from pipeline.tuning import notes, space
 from pipeline.tuning.space import Space
@@ -39,8 +39,8 @@ SLIDES = (Conclusion("beta1", 0.5, 0.9), Conclusion("lr", 2e-4, 1e-4), Conclusio
 def table(trials: list[FrozenTrial], knobs: Space, base: Run, score: str) -> pd.DataFrame:
     """One row for each finished trial: its place, state, run, `score` (lower is better), probe accuracy, and length.
 
-    Scores of PRUNED trials are the last that they had; FAILED ones have a reason and no score, not even one that they
-    had on the way.
+    Scores of PRUNED trials are the last that they had, and those whose training ended on a collapse have that as their
+    reason. FAILED ones have a reason and no score, not even one that they had on the way.
     """
     rows = []
     for place, trial in enumerate(trials):
@@ -48,9 +48,9 @@ def table(trials: list[FrozenTrial], knobs: Space, base: Run, score: str) -> pd.
         run = space.run_of(trial.params, knobs, base, exact=bool(known.first))
         scores = known.scores | {"images_seen": known.images_seen}
         rows.append({"trial": place, "first": known.first, "state": trial.state.name}
-                    | {key: getattr(run, key) for key in KNOBS}
+                    | {key: getattr(run, key) for key in space.shown(knobs)}
                     | {key: None if failed else scores.get(key) for key in (score, PROBE, "images_seen")}
-                    | {"reason": (known.reason or "its process died each time") if failed else ""})
+                    | {"reason": (known.reason or "its process died each time") if failed else known.collapse})
     return pd.DataFrame(rows).astype({score: float, PROBE: float})
 
 

@@ -11,7 +11,8 @@ class Notes:
 
     `first` names a run that is tried first. A repetition trains the run of trial `of` with another `seed`. `retry_of`
     is the first attempt at a trial whose process died. `process` runs it; it was `interrupted` by Ctrl-C, or failed for
-    a `reason`, which counts as a result. `scores` are those so far, after `images_seen`.
+    a `reason`, which counts as a result. Its training may have ended on a `collapse`. `scores` are those so far, after
+    `images_seen`.
     """
     first: str = ""
     of: int | None = None
@@ -20,6 +21,7 @@ class Notes:
     process: str = ""
     interrupted: bool = False
     reason: str = ""
+    collapse: str = ""
     images_seen: int | None = None
     mlflow_run: str = ""
     scores: dict[str, float] = field(default_factory=dict)

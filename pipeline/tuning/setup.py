@@ -1,23 +1,29 @@
 """What all trials of a search share."""
-from dataclasses import dataclass, replace
+import json
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 
+from pipeline import code, folders, judges
 from pipeline.data.images import Dataset
 from pipeline.gan.devices import Device
 from pipeline.params.scoring import Evaluate
 from pipeline.params.searching import Search
-from pipeline.params.sections import Train
-from pipeline.scores import classifier, frechet
+from pipeline.params.sections import ReferenceFit, Train
+from pipeline.params.study import Study
+from pipeline.scores import reference_model
 from pipeline.scores.reference_model import Reference
 from pipeline.tuning.storages import Storage
 
 
 @dataclass(frozen=True)
 class Setup:
-    """Images uint8 (n, c, h, w) to train on and to validate with, whose moments the reference has, and the sections of
-    params.yaml: `search`, the numbers that `train` gives to every trial, and `scoring`.
+    """Images uint8 (n, c, h, w) to train on and to validate with, and sections of params.yaml: `search`, the numbers
+    that `train` gives to every trial, and `scoring`.
+
+    The reference is a classifier that was fitted on the training images, with the moments of the validation images.
     """
     search: Search
     train: Train
@@ -37,12 +43,31 @@ class Setup:
         return self.reference.name(self.train.fid_images)
 
 
-def prepare(search: Search, train: Train, scoring: Evaluate, dataset: Dataset, reference: Reference, device: Device,
+def prepare(search: Search, train: Train, scoring: Evaluate, dataset: Dataset, fit: ReferenceFit, device: Device,
             storage: Storage) -> Setup:
-    """Holds out the validation images: a random draw, the same for the same seed."""
+    """Holds out the validation images, a random draw, the same for the same seed; fits the judge on the others."""
     order = np.random.default_rng(search.seed).permutation(len(dataset.train_images))
     held_out, kept = (np.sort(part) for part in np.split(order, [search.validation]))
+    with FileLock(folders.work("judge.lock")):  # workers begin together, and one of them fits it
+        judge = reference_model.load(judges.fitted(dataset, fit, 0, device, kept), dataset.digest)
     validation = dataset.train_images[held_out]
-    moments = frechet.moments(classifier.features(reference.classifier, validation))
     return Setup(search, train, scoring, dataset.train_images[kept], dataset.train_labels[kept], validation,
-                 dataset.train_labels[held_out], replace(reference, moments=moments), device, dataset.meta, storage)
+                 dataset.train_labels[held_out], replace(judge, moments=judge.moments_of(validation)), device,
+                 dataset.meta, storage)
+
+
+def conditions_of(params: Study, dataset: Dataset, device: Device) -> dict[str, Any]:
+    """All that decides about the scores of a study's trials, as JSON has it.
+
+    The judge follows from section reference, the data and the split (search.seed and search.validation). Its weights
+    are not here: those of another kind of machine differ by rounding, and its workers share the study.
+    """
+    conditions = asdict(params.search)
+    for key in ("n_trials", "candidates", "seeds", "storage"):
+        del conditions[key]  # how many trials there are, and where
+    conditions |= {
+        "first": {name: asdict(params.runs[name]) for name in params.search.first},
+        "train": asdict(params.train), "probe_validation": params.evaluate.probe_validation, "data": dataset.digest,
+        "reference": asdict(params.reference), "dtype": str(device.dtype), "code": code.digest("tuning.trials")}
+    del conditions["train"]["checkpoint_seconds"], conditions["reference"]["judges"]  # trials have the first
+    return json.loads(json.dumps(conditions))

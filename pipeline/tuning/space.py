@@ -4,12 +4,18 @@ from typing import Any, get_type_hints
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from pipeline.params.searching import Knob, Range
+from pipeline.params.searching import KNOBS, SEARCHABLE, Knob, Range
 from pipeline.params.sections import Run
 
 Space = dict[str, Knob]
-TYPES = get_type_hints(Run)
+HINTS = get_type_hints(Run)
+TYPES: dict[str, Any] = {key: int if HINTS[key] is int else float for key in SEARCHABLE}
 DIGITS = 3  # that a number drawn from a range keeps, so that the printed run is the run that was trained
+
+
+def shown(space: Space) -> list[str]:
+    """The parameters that tables of the search show: KNOBS, and what else the space names."""
+    return [key for key in SEARCHABLE if key in KNOBS or key in space]
 
 
 def distributions(space: Space) -> dict[str, BaseDistribution]:
@@ -27,7 +33,7 @@ def distributions(space: Space) -> dict[str, BaseDistribution]:
 
 def run_of(drawn: dict[str, Any], space: Space, base: Run, exact: bool) -> Run:
     """`base` with the numbers `drawn`, and the single values of `space`; those of ranges are rounded unless `exact`."""
-    values = {}
+    values: dict[str, Any] = {}
     for key, knob in space.items():
         value = drawn.get(key, knob)
         if isinstance(knob, Range) and not exact:
@@ -37,10 +43,14 @@ def run_of(drawn: dict[str, Any], space: Space, base: Run, exact: bool) -> Run:
 
 
 def drawn_of(run: Run, space: Space, base: Run) -> dict[str, Any] | None:
-    """The numbers that stand for `run`; None when the space does not hold it, or it differs from `base` elsewhere."""
+    """The numbers that stand for `run`; None when the space does not hold it, or it differs from `base` elsewhere.
+
+    A learning rate of one network that the run does not set is the run's lr.
+    """
     drawn, elsewhere = {}, asdict(base)
     for key, value in asdict(run).items():
         knob = space.get(key, elsewhere[key])
+        value = run.lr if key in space and value is None else value
         if isinstance(knob, Range):
             inside = knob.low <= value <= knob.high
         elif key in space and isinstance(knob, list):

@@ -19,13 +19,13 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from optuna_dashboard import save_note
 from optuna_dashboard.artifact import get_artifact_path
 from sqlalchemy.exc import SQLAlchemyError
+from tqdm import tqdm
 
-from pipeline import folders, stage
+from pipeline import folders, observing, stage
 from pipeline.errors import DivergedError
 from pipeline.gan import literature, training
 from pipeline.gan.updates import State
-from pipeline.observing import Observer
-from pipeline.params.searching import KNOBS
+from pipeline.observing import Curves, Observer
 from pipeline.params.sections import Run
 from pipeline.scores import probe
 from pipeline.tracking import store, tracker
@@ -65,7 +65,7 @@ def attempt(setup: Setup, study: Study, trial: Trial) -> None:
         study.tell(trial, state=TrialState.FAIL)  # without a reason: the next attempt goes on from the checkpoint
         raise
     except UpdateFinishedTrialError:
-        print(f"trial {trial.number}: this process was silent for so long that another took it", file=sys.stderr)
+        tqdm.write(f"trial {trial.number}: this process was silent for so long that another took it", file=sys.stderr)
         return
     annotate(setup, trial, tracking.address, scratch / "samples")
     scores = notes.read(trial).scores
@@ -73,8 +73,8 @@ def attempt(setup: Setup, study: Study, trial: Trial) -> None:
     study.tell(trial, [scores[key] for key in objectives] if state == TrialState.COMPLETE else None, state)
     shutil.rmtree(scratch, ignore_errors=True)
     outcome = reason or f"{setup.score} {scores[setup.score]:.2f}"
-    tried = ", ".join(f"{key} {getattr(run, key):g}" for key in KNOBS)
-    print(f"trial {trial.number} {state.name.lower()}: {outcome}; {tried}", file=sys.stderr)
+    tried = ", ".join(f"{key} {getattr(run, key):g}" for key in space.shown(setup.search.space))
+    tqdm.write(f"trial {trial.number} {state.name.lower()}: {outcome}; {tried}", file=sys.stderr)
 
 
 class Failed(Exception):
@@ -87,18 +87,19 @@ def run_of(setup: Setup, trial: Trial | FrozenTrial) -> Run:
 
 
 def fit(setup: Setup, trial: Trial, run: Run, scratch: Path, tracking: Tracker) -> TrialState:
-    """Trains `run` and leaves its scores with `trial`; COMPLETE, or PRUNED when it was hopeless."""
+    """Trains `run` and leaves its scores with `trial`; COMPLETE, or PRUNED when it was hopeless or collapsed."""
     seed = seed_of(setup, trial)
     state = training.start(literature.network(run.network, run.width, run.violate), run, seed, setup.device)
-    ended = TrialState.COMPLETE
+    ended, single = TrialState.COMPLETE, len(trial.study.directions) == 1
     for point in points(setup, state, run, seed, scratch, tracking):
-        notes.write(trial, Notes(images_seen=point.images_seen, scores={setup.score: point.fid}))
-        if len(trial.study.directions) == 1:
+        notes.write(trial, Notes(images_seen=point.images_seen, collapse=point.collapse,
+                                 scores={setup.score: point.fid}))
+        if single:
             trial.report(point.fid, point.place)
-            if point.place < setup.search.images and trial.should_prune():
-                tracking.tags({"optuna.pruned_at": str(point.place)})
-                ended = TrialState.PRUNED
-                break
+        if point.collapse or single and point.place < setup.search.images and trial.should_prune():
+            tracking.tags({"optuna.pruned_at": str(point.place)})
+            ended = TrialState.PRUNED
+            break
     accuracy = probe_accuracy(setup, state)
     notes.write(trial, Notes(scores={PROBE: accuracy}))
     tracking.metrics({PROBE: accuracy}, state.images_seen)
@@ -113,12 +114,15 @@ def seed_of(setup: Setup, trial: Trial) -> int:
 
 @dataclass(frozen=True)
 class Point:
-    """One distance on the curve of a trial. Trials of all batch sizes have the same places; the images that were seen
-    are up to a batch more.
+    """One distance on the curve of a trial: that of the average of G's weights, where the run has one, and else of G.
+
+    Trials of all batch sizes have the same places; the images that were seen are up to a batch more. Where the training
+    ends on a `collapse`, the place is the images that were seen.
     """
     place: int
     images_seen: int
     fid: float
+    collapse: str = ""
 
 
 def points(setup: Setup, state: State, run: Run, seed: int, scratch: Path, tracking: Tracker) -> Iterator[Point]:
@@ -130,12 +134,14 @@ def points(setup: Setup, state: State, run: Run, seed: int, scratch: Path, track
     observer = Observer(setup.reference, setup.train, setup.device, scratch, tracking, every,
                         lambda progress: progress.images_seen == budget)
     curves, yielded = observer.resume(state), 0
+    score = f"{setup.score}{observing.OF_AVERAGE}" if run.ema else setup.score
 
     def fresh() -> Iterator[Point]:
         nonlocal yielded
-        for row in curves.fid[yielded:]:
+        for number, row in enumerate(curves.fid[yielded:], yielded + 1):
             seen = int(row["images_seen"])
-            yield Point(budget if seen == budget else seen // every * every, seen, row[setup.score])
+            says = collapse(curves, run) if number == len(curves.fid) else ""
+            yield Point(seen if says or seen == budget else seen // every * every, seen, row[score], says)
         yielded = len(curves.fid)
 
     yield from fresh()
@@ -143,6 +149,14 @@ def points(setup: Setup, state: State, run: Run, seed: int, scratch: Path, track
                            math.gcd(every, setup.train.report_images), setup.device, decay=0)  # a budget, not epochs
     for _ in observer.observe(steps, state, curves):
         yield from fresh()
+
+
+def collapse(curves: Curves, run: Run) -> str:
+    """The sign of a collapse that the training of `run` ended on, or ''."""
+    if run.on_collapse != "stop" or not curves.signs:
+        return ""
+    *_, last = (event for event in curves.events if event["begins"] and event["sign"] in curves.signs)
+    return f"collapsed at {last['images_seen']:,} images: {last['says']}"
 
 
 def probe_accuracy(setup: Setup, state: State) -> float:
@@ -171,8 +185,7 @@ def annotate(setup: Setup, trial: Trial, address: str, samples: Path) -> None:
     """Shows on the trial's page of the dashboard what came out, and where MLflow has it."""
     known = notes.read(trial)
     lines = [f"{key}: **{known.scores[key]:.6g}**" for key in (setup.score, PROBE) if key in known.scores]
-    if known.reason:
-        lines.append(f"failed: {known.reason}")
+    lines += [f"failed: {known.reason}"] if known.reason else [known.collapse] if known.collapse else []
     if address:
         notes.write(trial, Notes(mlflow_run=address.rpartition("/")[2]))
         server = os.environ.get("MLFLOW_TRACKING_URI", "")

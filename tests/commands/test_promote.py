@@ -61,6 +61,15 @@ def test_a_second_winner_replaces_the_first_and_the_same_changes_nothing(
     assert (project / "params.yaml").read_text().count("searched:") == 1
 
 
+def test_all_that_was_searched_is_taken(project: Path) -> None:
+    more = {"lr_G": 0.0001, "lr_D": 0.0004, "d_steps": 2, "label_smoothing": 0.1, "ema": 0.999}
+    words = "".join(f", {key}: {value}" for key, value in more.items())
+    (project / "best.yaml").write_text(BEST.replace("leak: 0.05", f"leak: 0.05{words}"))
+    command("promote", "best.yaml")
+    run = reading.load().runs["searched"]
+    assert {key: getattr(run, key) for key in more} == more and run.rates == (0.0001, 0.0004)
+
+
 @pytest.mark.parametrize(("content", "expected"), [
     (None, r"best\.yaml: not found"), ("", "no winner of a search"), ("run: {bach: 64}", "no winner of a search"),
     (BEST.replace("lr: 0.00123", "lr: 12"), "no winner of a search"), ("run: [", "no winner of a search")])

@@ -1,4 +1,6 @@
 """`dcgan sample`: the images that the stages make of the same z, in three forms, and one line for what cannot be."""
+import copy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ from PIL import Image
 from pipeline.commands import sample
 from pipeline.data import pixels
 from pipeline.errors import InputError
-from pipeline.gan import sampling
+from pipeline.gan import checkpoint, sampling
 from pipeline.gan.checkpoint import Model
 from pipeline.params.sections import Sampling
 from tests import made_up
@@ -66,6 +68,35 @@ def test_a_folder_has_a_picture_for_each_image(model: Model) -> None:
             np.testing.assert_array_equal(np.asarray(found), images[i, 0])
 
 
+def with_others(model: Model, folder: Path, *names: str) -> Model:
+    """The model with running statistics, saved with further generators, each with smaller weights than the last."""
+    G, others = copy.deepcopy(model.G), {}
+    for name in names:
+        with torch.no_grad():
+            for parameter in G.parameters():
+                parameter *= 0.7
+        others[name] = checkpoint.weights(G)
+    facts = model.facts | {"train": model.facts["train"] | {"batch_norm": "running"}}
+    checkpoint.save_model(folder, model.G, model.D, facts, others)
+    return checkpoint.load_model(folder)
+
+
+def test_each_generator_that_a_training_kept_samples_as_it_should(model: Model) -> None:
+    """The average with recomputed statistics, the others with those of the training."""
+    kept = with_others(model, Path("models/three/seed0"), "ema", "best")
+    z = sampling.prior(model.network, 12, torch.Generator().manual_seed(0))
+    running, pictures = Sampling(batch_norm="running", statistics_images=60), []
+    for name, G, statistics in (("last", kept.G, running), ("best", kept.others["best"], running),
+                                ("ema", kept.others["ema"], replace(running, batch_norm="recomputed"))):
+        command("sample", "models/three", "out.npz", "--n", "12", "--generator", name)
+        with sampling.evaluating(G, kept.network, statistics, FP32), np.load("out.npz") as found:
+            np.testing.assert_array_equal(found["images"], sampling.sample(G, kept.network, z, FP32))
+        pictures.append(Path("out.npz").read_bytes())
+    assert len(set(pictures)) == 3
+    command("sample", "models/three", "out.npz", "--n", "12")
+    assert Path("out.npz").read_bytes() == pictures[0]
+
+
 @pytest.mark.parametrize(("words", "message"), [
     (["one", "out.jpg"], "out.jpg: expected a .png"),
     (["one", "full"], "full: is there already; expected a new folder"),
@@ -73,9 +104,12 @@ def test_a_folder_has_a_picture_for_each_image(model: Model) -> None:
     (["one", "out.png", "--n", "0"], "--n 0: expected at least 1"),
     (["one", "out.png", "--label", "10"], "class 10: the generator has 10, from 0 to 9"),
     (["two", "out.png"], "two/model.json: not found"),
+    (["one", "out.png", "--generator", "ema"], "one/seed0: has no generator ema; it has last"),
+    (["averaged", "out.png", "--generator", "best"], "averaged/seed0: has no generator best; it has last, ema"),
     (["plain", "out.png", "--label", "1"], "--label 1: this generator is unconditional")])
 def test_what_cannot_be_is_one_line_and_nothing_is_lost(model: Model, words: list[str], message: str) -> None:
     made_up.model(Path("models/plain/seed0"), "guidelines-28")
+    with_others(model, Path("models/averaged/seed0"), "ema")
     Path("full").mkdir()
     Path("full/mine.txt").write_text("mine")
     Path("out.png").write_text("mine")

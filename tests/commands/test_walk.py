@@ -3,10 +3,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageSequence
 
 from pipeline.commands import walk
 from pipeline.errors import InputError
+from pipeline.gan import checkpoint
 from tests import made_up
 from tests.conftest import Params, command, python
 
@@ -65,8 +67,24 @@ def test_a_walk_of_one_class_stays_in_it_and_others_are_told_none(tmp_path: Path
     assert sheets[0] == sheets[1] != sheets[2]
 
 
+def test_a_walk_is_of_the_generator_that_one_asks_for(tmp_path: Path) -> None:
+    one, other = (made_up.model(tmp_path / f"models/{name}/seed0", "guidelines-28", width)
+                  for name, width in (("a", 0.25), ("b", 0.25)))
+    with torch.no_grad():
+        for parameter in other.G.parameters():
+            parameter *= 0.7
+    checkpoint.save_model(tmp_path / "models/a/seed0", one.G, one.D, one.facts, {"best": checkpoint.weights(other.G)})
+    checkpoint.save_model(tmp_path / "models/b/seed0", other.G, other.D, other.facts)
+    films = []
+    for words in (["a"], ["a", "--generator", "best"], ["b"]):
+        command("walk", f"models/{words[0]}", "walk.png", "--points", "2", "--steps", "2", *words[1:])
+        films.append(Path("walk.png").read_bytes())
+    assert films[0] != films[1] == films[2]
+
+
 @pytest.mark.parametrize(("words", "message"), [
     (["walk.mp4"], "walk.mp4: expected a .png"), (["walk.png", "--points", "1"], "a walk of 10 steps"),
+    (["walk.png", "--generator", "best"], "has no generator best; it has last"),
     (["walk.png", "--steps", "0"], "a walk of 0 steps between each two of 6 points")])
 def test_what_cannot_be_is_one_line(words: list[str], message: str) -> None:
     with pytest.raises(InputError, match=message) as error:

@@ -53,14 +53,15 @@ class TestWithMLflow:
     """Against a real store, in the project's folder."""
 
     def test_a_run_carries_parameters_curves_pictures_and_the_way_back(self, project: Path) -> None:
-        with tracking.run(description(tags={"model": "m1", "data": "d1"})) as tracker:
+        params = {"lr": 1e-4, "lr_G": None, "flip": False, "violate": ["sigmoid"]}
+        with tracking.run(description(tags={"model": "m1", "data": "d1"}, params=params)) as tracker:
             tracker.metrics({"loss_D": 1.5, "loss_G": 0.5}, 100)
             tracker.metrics({"loss_D": 1.25, "fid": float("inf")}, 200)
             tracker.image("samples", Image.new("L", (8, 8), 200), 200)
             tracker.tags({"model": "m2"})
         run, = runs(project)
         assert run.info.status == "FINISHED" and run.info.run_name == "test1"
-        assert run.data.params == {"lr": "0.0001"}
+        assert run.data.params == {key: str(value) for key, value in params.items()}
         assert curve(project, run, "loss_D") == [(100, 1.5), (200, 1.25)] and "fid" not in run.data.metrics
         assert run.data.tags["model"] == "m2" and run.data.tags["data"] == "d1"
         assert run.data.tags["process"].split(":")[1] == str(os.getpid())

@@ -42,6 +42,14 @@ def test_the_table_says_what_was_trained_and_has_no_score_for_a_failure() -> Non
     assert table[FID].iloc[0] == 40 and math.isnan(table[FID].iloc[1]) and table["reason"].iloc[1].endswith("lower lr")
 
 
+def test_the_table_has_what_else_the_space_names_and_on_what_a_trial_collapsed() -> None:
+    says = {"collapse": "collapsed at 80 images: D is sure", FID: 70.0, "images_seen": 80}
+    table = analysis.table([frozen(0, TrialState.PRUNED, says)], KNOBS | {"ema": 0.5, "d_steps": 2.0}, Run(), FID)
+    assert table.columns.tolist()[3:9] == ["batch", "lr", "beta1", "leak", "d_steps", "ema"]
+    assert table["d_steps"].tolist() == [2] and table["ema"].tolist() == [0.5]
+    assert table["reason"].tolist() == [says["collapse"]] and table[FID].tolist() == [70.0]
+
+
 def test_candidates_are_the_best_complete_ones_and_the_best_of_the_known() -> None:
     table = trials([{"first": "test1", FID: 90.0}, {"first": "test2", FID: 70.0}, {FID: 10.0, "state": "PRUNED"},
                     {FID: 30.0}, {FID: 20.0}, {FID: math.nan, "state": "FAIL"}])

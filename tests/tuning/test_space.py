@@ -4,7 +4,8 @@ from dataclasses import replace
 import optuna
 import pytest
 
-from pipeline.params.searching import Knob, Range
+from pipeline.params.searching import KNOBS as USUAL
+from pipeline.params.searching import SEARCHABLE, Knob, Range
 from pipeline.params.sections import Run
 from pipeline.tuning import space
 
@@ -55,3 +56,32 @@ def test_what_the_space_does_not_name_is_kept_as_it_is() -> None:
     assert space.run_of({"lr": 1e-3}, {"lr": KNOBS["lr"]}, BASE, exact=True) == replace(BASE, lr=1e-3)
     assert space.drawn_of(replace(BASE, lr=1e-3), {"lr": KNOBS["lr"]}, BASE) == {"lr": 1e-3}
     assert space.drawn_of(replace(BASE, lr=1e-3, width=0.5), {"lr": KNOBS["lr"]}, BASE) is None
+
+
+VALUES: dict[str, tuple[float, float]] = {
+    "batch": (32, 64), "lr": (1e-4, 1e-3), "beta1": (0.0, 0.9), "leak": (0.1, 0.3), "lr_G": (1e-4, 1e-3),
+    "lr_D": (1e-4, 1e-3), "d_steps": (1, 3), "label_smoothing": (0.0, 0.2), "ema": (0.0, 0.999)}
+
+
+@pytest.mark.parametrize("key", SEARCHABLE)
+def test_all_that_may_be_searched_is_drawn_as_a_number_of_its_type(key: str) -> None:
+    low, high = VALUES[key]
+    whole = key in ("batch", "d_steps")
+    for knob in (Range(low=low, high=high), [float(low), float(high)], float(high)):
+        drawn = {name: distribution.to_external_repr(distribution.to_internal_repr(high))
+                 for name, distribution in space.distributions({key: knob}).items()}
+        run = space.run_of(drawn, {key: knob}, BASE, exact=False)
+        assert run == replace(BASE, **{key: high})  # type: ignore[arg-type]
+        assert type(getattr(run, key)) is (int if whole else float)
+        assert space.drawn_of(run, {key: knob}, BASE) == drawn
+    assert space.shown({key: high}) == [*USUAL, *([key] if key not in USUAL else [])]
+
+
+def test_a_rate_that_a_run_does_not_set_is_its_lr() -> None:
+    knobs: dict[str, Knob] = {"lr": KNOBS["lr"], "lr_D": Range(low=1e-4, high=1e-2), "lr_G": [2e-4, 4e-4]}
+    run = replace(BASE, lr=4e-4)
+    drawn = space.drawn_of(run, knobs, BASE)
+    assert drawn == {"lr": 4e-4, "lr_D": 4e-4, "lr_G": 4e-4}
+    assert space.run_of(drawn, knobs, BASE, exact=True).rates == run.rates == (4e-4, 4e-4)
+    assert space.drawn_of(replace(run, lr=3e-4), knobs, BASE) is None  # which lr_G cannot be
+    assert space.drawn_of(replace(run, lr_D=4e-4), {"lr": KNOBS["lr"]}, BASE) is None  # not the base's
