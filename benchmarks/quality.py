@@ -61,7 +61,7 @@ def main() -> None:
         pairs = group.pivot(index="seed", columns="way", values=["fid", "probe"]).dropna()
         if len(pairs) < 2:
             continue
-        logs = np.log(pairs["fid", "fast"] / pairs["fid", "plain"])
+        logs = pd.Series(np.log(pairs["fid", "fast"] / pairs["fid", "plain"]))
         points = 100 * (pairs["probe", "fast"] - pairs["probe", "plain"])
         ratio, gap = (interval(values) for values in (logs, points))
         dtype = group[group.way == "fast"]["dtype"].iloc[0]
@@ -76,7 +76,7 @@ def kind_of_cpu() -> str:
     return f"{has['cpu_name']}, {next(flag for flag in ('amx_bf16', 'avx512_bf16', 'avx512_f', 'avx2') if has[flag])}"
 
 
-def interval(values: pd.Series) -> tuple[float, float, float]:
+def interval(values: "pd.Series[float]") -> tuple[float, float, float]:
     """The mean of at least two values, and the ends of its 95 % t-interval."""
     half = float(stats.t.ppf(0.975, len(values) - 1) * values.std() / len(values) ** 0.5)
     mean = float(values.mean())

@@ -52,7 +52,7 @@ def test_comments_docstrings_and_layout_change_nothing(copy: Path, old: str, new
 
 @pytest.mark.parametrize(("file", "old", "new", "stages"), [
     ("gan/updates.py", "0.999", "0.9999", {"train", "search"}),
-    ("scores/kernel.py", "rng", "random", {"reference", "evaluate"}),
+    ("scores/kernel.py", "rng", "random", {"controls", "evaluate"}),
     ("latent/walks.py", "def ", "def a() -> None:\n    pass\n\n\ndef ", {"internals"}),
     ("data/mnist.py", "1.2.6", "1.2.7", {"fetch"}),
     ("reporting/templates/report.css", "{", " {", {"report", "search"}),

@@ -85,7 +85,8 @@ def test_scores_that_are_not_finite_are_an_error(tmp_path: Path) -> None:
 
 
 def test_importing_stages_and_commands_does_nothing(tmp_path: Path) -> None:
-    modules = ["fetch", "reference", "train", "evaluate", "internals", "transfer", "report", "search", "__main__"]
+    modules = ["fetch", "reference", "controls", "train", "evaluate", "internals", "transfer", "report", "search",
+               "__main__"]
     script = ("import sys, torch, numpy; before = torch.get_rng_state(), str(numpy.random.get_state()); "
               + "".join(f"import pipeline.{module}; " for module in modules) +
               "assert torch.equal(before[0], torch.get_rng_state()) and before[1] == str(numpy.random.get_state()); "
