@@ -14,7 +14,7 @@ from pipeline.params.sections import Run
 
 OPTIONS = {"none, again": Run(batch=100), "ema": Run(batch=100, ema=0.999), "flip": Run(batch=100, flip=True),
            "label_smoothing": Run(batch=100, label_smoothing=0.1)}
-ROUNDS, STEPS = 15, 10
+ROUNDS, STEPS = 9, 4
 
 
 def main() -> None:

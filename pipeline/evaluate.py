@@ -59,7 +59,7 @@ def evaluate(run: str, seed: int) -> None:
                 scored = scorer.measure(*draw(model.G, model, spaces, scoring, set_seed, device), scoring, set_seed)
                 sets.append(replace(scored, images=scored.images[:0]) if sets else scored)  # only the first is shown
         scores = sample_scores.averaged([scored.scores for scored in sets])
-        step("other judges")
+        step("further classifiers")
         scores |= other_judges(sets[0].images[:scoring.fid_images], dataset, scoring)
         for name, generator in model.others.items():
             step(f"generator {name}")
@@ -69,7 +69,8 @@ def evaluate(run: str, seed: int) -> None:
             scores |= discriminator.of(model.D, model.network, model.facts["leak"], model.facts["seed"], dataset,
                                        scoring, device)
         step("what D calls real")
-        scores |= discriminator.authenticity(model.D.to(device.device), model.network, dataset, device)
+        scores |= discriminator.authenticity(model.D.to(device.device), model.network, dataset,
+                                             model.facts["images"], device)
     grid, closest = pixels.grid(sets[0].images[:100], 10), pixels.grid(pairs(sets[0], dataset), PAIRS // 2)
     with files.replacing(folders.report("evaluate", run, seed)) as temporary:
         stage.write_scores(temporary / "scores.json", scores | protocol(scoring, dataset, model, spaces) | missing)
@@ -92,7 +93,7 @@ def spaces_of(reference: Reference, dataset: Dataset, scoring: Evaluate,
               device: Device) -> tuple[list[FeatureSpace], dict[str, str]]:
     """The features of the data set's classifier and, where params.yaml has them, of Inception-v3, with real images'.
 
-    And why Inception's are missing, where its weights are not required and cannot be had.
+    And why Inception's are missing, where its weights are not required, none are named, and none can be had.
     """
     kept, params, missing = folders.work("features"), scoring.inception, {}
     spaces = [sample_scores.classifier_space(reference, dataset, scoring.fid_images, kept)]
@@ -101,7 +102,7 @@ def spaces_of(reference: Reference, dataset: Dataset, scoring: Evaluate,
         try:
             net = inception.load(inception.find(weights), params.resize, device)
         except InputError as error:
-            if params.required:
+            if params.required or weights:
                 raise
             print(f"no scores in Inception's features: {error}", file=sys.stderr)
             missing["inception"] = "not computed: no weights"

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 from benchmarks.inception import write_weights
 from pipeline import code, controls, evaluate, files, folders, reference
 from pipeline.data import digits, images
-from pipeline.errors import InputError, ScoreError
+from pipeline.errors import InputError
 from pipeline.gan import checkpoint, literature, training
 from pipeline.params.sections import Run
 from pipeline.scores import inception
@@ -51,13 +52,15 @@ def test_a_model_has_the_scores_of_its_further_generators(report: Path, params: 
     assert scores["best_images_seen"] == 40
 
 
-def test_weights_that_cannot_be_had_are_an_error_only_where_they_are_required(
-        report: Path, params: Params, tmp_path: Path) -> None:
-    here = {"evaluate.inception.weights": str(tmp_path / "none.pth"), "evaluate.seeds": 1}
-    params(SETTINGS | here)
-    with pytest.raises(InputError, match="none.pth"):
-        evaluate.evaluate("test4", 0)
-    params(SETTINGS | here | {"evaluate.inception.required": False})
+def test_weights_that_cannot_be_had_are_an_error_only_where_they_are_required_or_named(
+        report: Path, params: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inception, "RELEASES", ("http://127.0.0.1:9/none.pth",))  # where nobody listens
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    for asked in ({}, {"evaluate.inception.weights": str(tmp_path / "none.pth"), "evaluate.inception.required": False}):
+        params(SETTINGS | asked)
+        with pytest.raises(InputError, match="Inception's weights"):
+            evaluate.evaluate("test4", 0)
+    params(SETTINGS | {"evaluate.inception.required": False, "evaluate.seeds": 1})
     evaluate.evaluate("test4", 0)
     scores = json.loads((report / "scores.json").read_text())
     assert scores["inception"].startswith("not computed") and not any("inception_12" in name for name in scores)
@@ -110,10 +113,10 @@ def test_a_second_evaluation_finds_the_real_features_again(report: Path, tmp_pat
     assert (report / "scores.json").read_bytes() == first
 
 
-def test_too_few_samples_are_one_error_and_the_old_report_stays(report: Path, params: Params) -> None:
+def test_another_count_than_the_controls_is_one_error_and_the_old_report_stays(report: Path, params: Params) -> None:
     report.mkdir(parents=True)
     (report / "scores.json").write_text("old")
     params(SETTINGS | {"evaluate.inception.images": 0, "evaluate.fid_images": 5})
-    with pytest.raises(ScoreError, match="need 6 real images; there are 5"):
+    with pytest.raises(InputError, match="fid_classifier_5_of_test_images"):  # the controls were of more
         evaluate.evaluate("test4", 0)
     assert (report / "scores.json").read_text() == "old"

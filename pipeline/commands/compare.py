@@ -118,10 +118,11 @@ def read(name: str, home: Path, label: str) -> "tuple[Result, Study]":
 def settings(found: "list[Result]", studies: "list[Study]") -> "Table":
     """The parameters in which the runs differ."""
     from pipeline.reporting.blocks import Table
+    from pipeline.reporting.results import shown
     given = [asdict(one.run) | {"seeds": study.seeds} | {
         key: value for key, value in asdict(study.train).items() if key not in asdict(one.run)}
         for one, study in zip(found, studies)]
-    rows = [[key, *(f"{one[key]:g}" if isinstance(one[key], float) else str(one[key]) for one in given)]
+    rows = [[key, *(shown(one[key]) for one in given)]
             for key in given[0] if given[0][key] != given[1][key]]
     return Table(["parameter", *(one.name for one in found)], rows)
 

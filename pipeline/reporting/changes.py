@@ -5,12 +5,12 @@ Runs are compared by pairs of trainings with equal seeds. One pair decides nothi
 import math
 import statistics
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from scipy import stats
 
 from pipeline.params.sections import Run
-from pipeline.reporting.results import Names, Result, half_width
+from pipeline.reporting.results import Names, Result, half_width, shown
 
 
 class Interval(NamedTuple):
@@ -50,7 +50,7 @@ class Change:
         return math.exp(mean - half), math.exp(mean + half) if mean + half < 700 else math.inf
 
 
-class Agreement(NamedTuple):
+class Ranking(NamedTuple):
     """How a further judge ranks the runs: Kendall's tau with the first, and neighbours of the first that it swaps."""
     judge: int
     tau: float
@@ -87,15 +87,11 @@ def _interval(gaps: list[float]) -> Interval:
 
 def differing(before: Run, after: Run) -> str:
     """The parameters in which two runs differ, with their values."""
-    def shown(value: Any) -> str:
-        return f"{value:g}" if isinstance(value, float) else ", ".join(value) or "nothing" if (
-            isinstance(value, list)) else "all" if value is None else str(value)
-
     pairs = [(one.name, getattr(before, one.name), getattr(after, one.name)) for one in fields(Run)]
     return ", ".join(f"{name} {shown(old)} → {shown(new)}" for name, old, new in pairs if old != new)
 
 
-def agreements(results: list[Result], names: Names) -> list[Agreement]:
+def rankings(results: list[Result], names: Names) -> list[Ranking]:
     """How each further judge ranks at least two runs by their mean distances; nothing without further judges."""
     ranked = sorted(results, key=lambda result: result.scores[names.fid])
     first = [result.scores[names.fid] for result in ranked]
@@ -108,7 +104,7 @@ def agreements(results: list[Result], names: Names) -> list[Agreement]:
         swapped = [(a.name, b.name) for a, b, one, two in zip(ranked, ranked[1:], other, other[1:]) if one > two]
         tau = float(stats.kendalltau(first, other).statistic)
         if math.isfinite(tau):  # not of runs that are all equal
-            found.append(Agreement(judge, tau, swapped))
+            found.append(Ranking(judge, tau, swapped))
     return found
 
 

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline.reporting import rounding, signs
-from pipeline.reporting.changes import Agreement, Change, sampling_error
+from pipeline.reporting.changes import Change, Ranking, sampling_error
 from pipeline.reporting.results import Names, Result
 
 UNDECIDED = "One training per run decides nothing about a setting: another seed may reverse any difference."
@@ -48,6 +48,8 @@ def _distance(results: list[Result], names: Names, controls: dict[str, Any]) -> 
         text += f", {best.rounded(names.floors)} times that of real test images"
     if floor is not None:
         text += f"; real test images have {rounding.stated(floor, percent=True)}"
+    if names.floored != names.fid and floor is not None:
+        text += f" (these two for {names.floored.split('_')[-1]} images)"
     if len(ranked) > 1:
         text += f"; the next, {ranked[1].name}, has {ranked[1].rounded(names.relative, True)}"
     yield text + "."
@@ -77,7 +79,7 @@ def change_of_probe(found: Change, names: Names) -> str:
             f"{'a difference' if found.probe.excludes_0 else 'no clear difference'}.")
 
 
-def agreement(found: Agreement) -> str:
+def ranking(found: Ranking) -> str:
     """How a further judge ranks the runs."""
     swaps = ", ".join(f"{one} and {two}" for one, two in found.swapped)
     return (f"By classifier {found.judge}, which differs only in its seed, the ranking of the runs agrees with the "

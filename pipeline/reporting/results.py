@@ -3,7 +3,8 @@ import json
 import math
 import re
 import statistics
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -48,11 +49,16 @@ class Result:
 
     @cached_property
     def scores(self) -> dict[str, Any]:
-        """The scores of the one training, or the means over several; what is no number is the first training's."""
+        """The scores of the one training, or the means over several of the scores that all have.
+
+        What is no number is that of the first training that has it.
+        """
         if len(self.trainings) == 1:
             return self.first.scores
-        return {name: value if isinstance(value, str | bool | list) else statistics.mean(self.values(name))
-                for name, value in self.first.scores.items()}
+        words = {name: value for training in reversed(self.trainings) for name, value in training.scores.items()
+                 if isinstance(value, str | bool | list)}
+        return words | {name: statistics.mean(self.values(name)) for name in self.first.scores
+                        if name not in words and all(name in training.scores for training in self.trainings)}
 
     def values(self, name: str) -> list[float]:
         """A score of each training."""
@@ -91,9 +97,22 @@ class Result:
             return rounding.stated(self.scores[name], self.interval(name), percent=True)
         return accuracy(self.scores[name], images)
 
-    def settings(self) -> list[str]:
-        """The values of KNOBS."""
-        return [f"{getattr(self.run, key):g}" for key in KNOBS]
+    def settings(self, keys: Sequence[str]) -> list[str]:
+        """The values of some keys of the run."""
+        return [shown(getattr(self.run, key)) for key in keys]
+
+
+def shown(value: Any) -> str:
+    """The value of a run's key, as tables have it; one that is not set is a dash."""
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "–"
+    return "–" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def telling(results: list[Result]) -> list[str]:
+    """The keys that tables of runs have: KNOBS, and in what else the runs differ."""
+    return [*KNOBS, *(one.name for one in fields(Run) if one.name not in KNOBS and any(
+        getattr(result.run, one.name) != getattr(results[0].run, one.name) for result in results))]
 
 
 @dataclass(frozen=True)

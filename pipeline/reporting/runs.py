@@ -5,7 +5,7 @@ from typing import Any
 from pipeline.params.study import Study
 from pipeline.reporting import headlines, tables
 from pipeline.reporting.blocks import Block, Details, Figures, Heading, Items, Paragraph, Picture
-from pipeline.reporting.changes import Change, agreements
+from pipeline.reporting.changes import Change, rankings
 from pipeline.reporting.results import Names, Result
 
 
@@ -28,7 +28,7 @@ def settings(results: list[Result], controls: dict[str, Any], names: Names) -> l
     found: list[Block] = [
         Heading(2, "The runs", "the-runs"), Heading(3, "Settings and chief scores"),
         tables.chief(results, names, controls), Paragraph(spread, "note")]
-    if said := [headlines.agreement(one) for one in agreements(results, names)]:
+    if said := [headlines.ranking(one) for one in rankings(results, names)]:
         found.append(Paragraph(" ".join(said)))
     if several > 1:
         found.append(Details("The chief scores of every training", [tables.by_seed(results, names)]))

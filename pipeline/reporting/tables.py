@@ -2,26 +2,25 @@
 from typing import Any
 
 from pipeline.params.scoring import Evaluate
-from pipeline.params.searching import KNOBS
 from pipeline.reporting import headlines, rounding
 from pipeline.reporting.blocks import Picture, Table
 from pipeline.reporting.meanings import SAMPLES, Meaning
-from pipeline.reporting.results import Names, Result, accuracy
+from pipeline.reporting.results import Names, Result, accuracy, telling
 from pipeline.scores import frechet
 
 
 def chief(results: list[Result], names: Names, controls: dict[str, Any]) -> Table:
     """Settings and chief scores of every run."""
-    images = controls["test_images"]
+    images, keys = controls["test_images"], telling(results)
     has_floors = names.floors in results[0].scores
-    rows = [[result.name, *result.settings(), result.stated(names.relative, True),
+    rows = [[result.name, *result.settings(keys), result.stated(names.relative, True),
              *([result.stated(names.floors)] if has_floors else []), result.stated(names.fid),
              *(result.accuracy(f"{names.probe}{of}", images) for of in ("", "_of_untrained_D") if names.probe)]
             for result in results]
     probes = [f"probe, {_labels(names.probe)} ↑", "same, untrained D"] if names.probe else []
-    heads = ["run", *KNOBS, "relative distance ↓", *(["times real ↓"] if has_floors else []), f"`{names.fid}` ↓",
+    heads = ["run", *keys, "relative distance ↓", *(["times real ↓"] if has_floors else []), f"`{names.fid}` ↓",
              *probes]
-    below = [""] * len(KNOBS)
+    below = [""] * len(keys)
     below_floors = ["1"] if has_floors else []
     real = [] if f"{names.floored}_of_test_images" not in controls else [[
         "*real test images*", *below, of_real(controls, names, "_relative", True), *below_floors,

@@ -85,11 +85,13 @@ def of_supervised(network: Network, leak: float, dataset: Dataset, scoring: Eval
     return scores
 
 
-def authenticity(D: Stack, network: Network, dataset: Dataset, device: Device) -> dict[str, float]:
-    """The shares of training images and of as many test images that D calls real: one that knows its training images
-    by heart calls them so more often. D is in eval mode; a conditional one is given the images' labels.
+def authenticity(D: Stack, network: Network, dataset: Dataset, trained_on: int, device: Device) -> dict[str, float]:
+    """The shares of images that D was trained on, the first `trained_on`, and of as many test images that it calls
+    real: one that knows its training images by heart calls them so more often.
+
+    D is in eval mode; a conditional one is given the images' labels.
     """
-    count = min(len(dataset.train_images), len(dataset.test_images))
+    count = min(trained_on, len(dataset.test_images))
     train = dataset.train_images[:count], dataset.train_labels[:count]
     with probe.settled(D, network, train[0], device):
         return {f"D_calls_{name}_images_real": _real(D, network, images, labels, device)

@@ -70,7 +70,7 @@ def test_runs_of_other_studies_are_paired_by_seed(reports: Path, tmp_path: Path)
     tested = stats.ttest_rel(np.log(after), np.log(before))
     low, high = np.exp(tested.confidence_interval(0.95))
     ratio = math.exp(np.mean(np.log(after) - np.log(before)))
-    assert line(text, "violate") == ["violate", "[]", "['pooling']"] and "(violate nothing → pooling)" in text
+    assert line(text, "violate") == ["violate", "–", "pooling"] and "(violate – → pooling)" in text
     assert f"×{ratio:.2f} ({low:.2f} to {high:.2f} over 3 pairs of seeds): a difference." in text
     half = stats.t.ppf(0.975, 2) * stats.sem([1, 2, 1])  # points of the probe, whose mean is 4/3
     assert tested.pvalue < 0.05 and half > 4 / 3

@@ -44,7 +44,7 @@ def change(before: Result, after: Result) -> Change:
 def test_a_change_names_what_was_changed() -> None:
     assert change(result(9, 0.9, beta1=0.9), result(9, 0.9)).changed == "beta1 0.9 → 0.5"
     found = changes.differing(Run(violate=[]), Run(violate=["pooling"], images=9))
-    assert found == "violate nothing → pooling, images all → 9"
+    assert found == "violate – → pooling, images – → 9"
 
 
 def test_one_seed_gives_no_verdict_however_large_the_difference() -> None:
@@ -88,12 +88,12 @@ def test_only_seeds_that_both_runs_have_make_pairs() -> None:
 def test_judges_agree_by_kendalls_tau() -> None:
     """Of the six pairs of four runs one is ordered otherwise: (5 - 1) / 6; names are in the first judge's order."""
     runs = [judged("a", 40, 90), judged("b", 10, 30), judged("c", 20, 20), judged("d", 30, 50)]
-    found, = changes.agreements(runs, NAMES)
+    found, = changes.rankings(runs, NAMES)
     assert found.tau == pytest.approx(4 / 6) and found.swapped == [("b", "c")] and found.judge == 2
-    assert "0.67" in headlines.agreement(found) and "b and c" in headlines.agreement(found)
-    same, = changes.agreements([judged("a", 1, 5), judged("b", 2, 6)], NAMES)
+    assert "0.67" in headlines.ranking(found) and "b and c" in headlines.ranking(found)
+    same, = changes.rankings([judged("a", 1, 5), judged("b", 2, 6)], NAMES)
     assert same.tau == pytest.approx(1) and not same.swapped
-    assert not changes.agreements([result(1, 0.9), result(2, 0.9)], NAMES)  # one judge alone
+    assert not changes.rankings([result(1, 0.9), result(2, 0.9)], NAMES)  # one judge alone
 
 
 def test_the_chief_names_are_those_of_the_most_samples_and_labels() -> None:
