@@ -65,7 +65,7 @@ def films(study: Study, folder: Path) -> None:
 def metrics(found: list[Result]) -> dict[str, Any]:
     """The chief metrics of every run: means over trainings and, of several, the half-width of their 95 % t-interval."""
     names = Names.of(found[0].scores)
-    chosen = [name for name in (names.relative, names.fid, names.probe) if name]
+    chosen = [name for name in (names.fid, names.probe) if name]
     shown: dict[str, Any] = {}
     for result in found:
         shown[result.name] = {name: result.scores[name] for name in chosen}
