@@ -152,7 +152,7 @@ def of_another(name: str, G: Stack, model: Model, space: FeatureSpace, scoring: 
                device: Device) -> dict[str, float]:
     """The chief scores of another generator of the same training, of the first set of z; <score>_of_<name>.
 
-    The average of weights has no running averages of batch norm of its own but those that were saved with it.
+    The average of weights has no running averages of batch norm of its own.
     """
     chosen = replace(model.sampling, batch_norm="recomputed") if name == "ema" else model.sampling
     with sampling.evaluating(G.to(device.device), model.network, chosen, device):

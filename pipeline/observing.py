@@ -47,11 +47,11 @@ class Curves:
 
     @property
     def distances(self) -> list[float]:
-        """The distances of G, of the last that were measured at each point."""
+        """The distance of G itself at each point."""
         return [next(value for key, value in row.items() if key != "images_seen") for row in self.fid]
 
     def best(self) -> tuple[float, str, int] | None:
-        """The smallest distance, by what name, after how many images; the first of equals, None without any."""
+        """The smallest distance, its name, and the images seen by then; the first of equals. None without a point."""
         found = [(value, name, int(row["images_seen"])) for row in self.fid for name, value in row.items()
                  if name != "images_seen"]
         return min(found, key=lambda one: one[0], default=None)
