@@ -62,8 +62,8 @@ def claim(storage: Storage, study: Study, drawn_from: dict[str, BaseDistribution
     """
     with storage.lock():
         _requeue_lost(storage, study)
-        trials = study.get_trials(deepcopy=False)
-        begun = len(finished(study)) + sum(trial.state == TrialState.RUNNING for trial in trials)
+        trials = study.get_trials(deepcopy=False)  # read once: a trial that ends meanwhile would count twice
+        begun = len(_counted(trials)) + sum(trial.state == TrialState.RUNNING for trial in trials)
         if begun >= n_trials:
             return None
         missing = [(drawn, order) for drawn, order in orders if not any(notes.says(trial, order) for trial in trials)]
@@ -82,7 +82,10 @@ def claim(storage: Storage, study: Study, drawn_from: dict[str, BaseDistribution
 
 def finished(study: Study) -> list[FrozenTrial]:
     """The trials that count, in the order of their first attempts."""
-    trials = study.get_trials(deepcopy=False)
+    return _counted(study.get_trials(deepcopy=False))
+
+
+def _counted(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     deaths = Counter(first(trial) for trial in trials if _lost(trial) and not notes.read(trial).interrupted)
     last = {first(trial): trial.number for trial in trials}
     return sorted((trial for trial in trials if trial.state.is_finished() and (
@@ -112,7 +115,7 @@ def _requeue_lost(storage: Storage, study: Study) -> None:
         if trial.state == TrialState.RUNNING and gone:
             study.tell(trial.number, state=TrialState.FAIL)
     trials = study.get_trials(deepcopy=False)
-    counted = {first(trial) for trial in finished(study)}
+    counted = {first(trial) for trial in _counted(trials)}
     for trial in trials:
         tried_again = any(first(other) == first(trial) and other.number > trial.number for other in trials)
         if _lost(trial) and not tried_again and first(trial) not in counted:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
@@ -67,6 +68,30 @@ def test_n_trials_is_a_total_that_running_ones_count_for(journal: Storage) -> No
     assert take(journal, study, 2) is None and len(studies.finished(study)) == 2
     third = take(journal, study, 3)
     assert third is not None and take(journal, study, 3) is None
+
+
+@pytest.mark.parametrize("reading", range(1, 6))
+def test_a_trial_that_ends_while_another_is_claimed_counts_once(
+        journal: Storage, reading: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whenever another worker ends one. Counted twice, the next two claims would draw the same."""
+    study, seeds, readings = new(journal), [], []
+    running, get_trials = take(journal, study), study.get_trials
+
+    def ending(*arguments: Any, **named: Any) -> list[optuna.trial.FrozenTrial]:
+        before = get_trials(*arguments, **named)
+        readings.append(before)
+        if len(readings) == reading:
+            finish(study, running)
+        return before
+
+    def seen(begun: int) -> BaseSampler:
+        seeds.append(begun)
+        return sampler(begun)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(study, "get_trials", ending)
+        studies.claim(journal, study, SPACE, [], 100, seen)
+    assert seeds == [1]
 
 
 def test_a_resumed_study_and_a_second_worker_repeat_nothing(tmp_path: Path) -> None:
