@@ -109,8 +109,8 @@ def fit(images: np.ndarray, labels: np.ndarray | None, classes: int, epochs: int
             order = numbers.permutation(n)
             for part in np.split(order[:n // batch * batch], n // batch):
                 target = numbers.integers(ROTATIONS, size=batch) if labels is None else labels[part]
-                seen = rotated(images[part], target) if labels is None else images[part]
-                seen = augmented(seen, numbers) if augment else seen
+                seen = augmented(images[part], numbers) if augment else images[part]
+                seen = rotated(seen, target) if labels is None else seen
                 x, y = to_float(torch.from_numpy(seen)), torch.from_numpy(target).long()
                 with device.arithmetic():
                     logits = classifier(x.to(device.device))
