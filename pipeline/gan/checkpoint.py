@@ -1,4 +1,5 @@
 """Training states that can be resumed exactly, and trained models as files that hold no code."""
+import hashlib
 import io
 import json
 from dataclasses import dataclass, field, fields
@@ -19,23 +20,32 @@ from pipeline.gan.networks import Network
 from pipeline.gan.updates import State
 from pipeline.params.sections import Sampling
 
+SEAL = 32  # bytes of SHA-256 before a state, which tell a whole one from a damaged one
 
 def save_state(path: Path, state: State, notes: Any) -> None:
     """Writes `state` and `notes` (numbers, strings, lists, dicts) to `path`, whole or not at all."""
     content = {
-        "G": state.G.state_dict(), "D": state.D.state_dict(),
+        "of": _of(state), "G": state.G.state_dict(), "D": state.D.state_dict(),
         "optimiser_G": state.optimiser_G.state_dict(), "optimiser_D": state.optimiser_D.state_dict(),
         "generator": state.generator.get_state(), "images_seen": state.images_seen, "notes": notes}
     if state.average is not None:
         content["average"] = state.average.state_dict()
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    files.write(path, buffer.getvalue())
+    files.write(path, hashlib.sha256(buffer.getbuffer()).digest() + buffer.getvalue())
 
 
 def load_state(path: Path, state: State) -> Any:
-    """Brings `state` to what was saved in `path`, and returns the notes."""
-    content = torch.load(path, map_location="cpu", weights_only=True)
+    """Brings `state` to what was saved in `path`, and returns the notes.
+
+    InputError when the file is damaged or of another network or run; `state` is as it was then.
+    """
+    sealed = files.read(path)
+    if hashlib.sha256(sealed[SEAL:]).digest() != sealed[:SEAL]:
+        raise InputError(f"{path}: the checkpoint is damaged ({len(sealed):,} bytes)")
+    content = torch.load(io.BytesIO(sealed[SEAL:]), map_location="cpu", weights_only=True)
+    if content["of"] != _of(state):
+        raise InputError(f"{path}: the checkpoint of another network or run")
     state.G.load_state_dict(content["G"])
     state.D.load_state_dict(content["D"])
     state.optimiser_G.load_state_dict(content["optimiser_G"])
@@ -45,6 +55,11 @@ def load_state(path: Path, state: State) -> Any:
     if state.average is not None:
         state.average.load_state_dict(content["average"])
     return content["notes"]
+
+
+def _of(state: State) -> str:
+    """Whose state it is."""
+    return f"{state.network} {state.run}"
 
 
 FURTHER = ("ema", "best")  # the average of G's weights, and the generator with the smallest distance on the curve
