@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from pipeline.errors import DivergedError, InputError, ScoreError, suggestion
+from pipeline.errors import DivergedError, InputError, ScoreError, printable, suggestion
 
 COMMANDS = ("new", "sample", "walk", "compare", "promote", "dashboard")
 STAGES = {
@@ -34,7 +34,7 @@ def main() -> None:
             start(given.command, given.words)
         importlib.import_module(f"pipeline.commands.{given.command}").run(given)
     except (InputError, DivergedError, ScoreError, OSError) as error:
-        sys.exit(f"dcgan: {error}")
+        sys.exit(printable(f"dcgan: {error}"))
     except KeyboardInterrupt:
         sys.exit(130)
 

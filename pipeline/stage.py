@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import code, files
-from pipeline.errors import DivergedError, InputError, ScoreError
+from pipeline.errors import DivergedError, InputError, ScoreError, printable
 
 
 def main(stage: Callable[..., None]) -> None:
@@ -29,7 +29,7 @@ def main(stage: Callable[..., None]) -> None:
         stage(**words)
         code.check(name)
     except (InputError, DivergedError, ScoreError, OSError) as error:
-        sys.exit(f"{name}: {error}")
+        sys.exit(printable(f"{name}: {error}"))
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)
         sys.exit(130)

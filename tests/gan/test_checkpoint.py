@@ -70,8 +70,8 @@ def test_a_state_goes_on_from_disk_as_if_it_had_never_stopped(tmp_path: Path, da
         assert torch.equal(value, resumed.G.state_dict()[key])
 
 
-@pytest.mark.parametrize("damage", ["empty", "truncated", "garbage", "flipped", "unsealed", "other run", "other network",
-                                    "pipe"])
+@pytest.mark.parametrize("damage", ["empty", "truncated", "garbage", "flipped", "unsealed", "other run",
+                                    "other network", "pipe"])
 def test_a_damaged_or_foreign_state_is_refused_and_changes_nothing(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "state.pt"
     network = literature.network("paper-mnist" if damage == "other network" else "slides")
