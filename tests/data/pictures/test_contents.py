@@ -143,6 +143,8 @@ def backward(path: Path) -> Path:
 
 
 BIG = (65 << 20).to_bytes(4, "little")
+
+
 def overlapping(path: Path) -> Path:
     """A .zip whose second member is the first one once more, under another name."""
     with zipfile.ZipFile(make(path, TWO), "a") as archive:
