@@ -33,8 +33,8 @@ def main() -> None:
         if given.command in STAGES:
             start(given.command, given.words)
         importlib.import_module(f"pipeline.commands.{given.command}").run(given)
-    except (InputError, DivergedError, ScoreError, OSError) as error:
-        sys.exit(printable(f"dcgan: {error}"))
+    except (InputError, DivergedError, ScoreError, OSError, MemoryError) as error:
+        sys.exit(printable(f"dcgan: {str(error) or 'out of memory'}"))
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -5,7 +5,6 @@ A link is followed, and a path keeps its permissions. `temporary` says what stan
 import errno
 import hashlib
 import os
-import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -70,13 +69,6 @@ def replacing(folder: Path) -> Iterator[Path]:
                 _sync(path)
         _exchange(new, folder, old)
         _sync(folder.parent)
-
-
-def check_room(path: Path, size: int) -> None:
-    """InputError when the disk that `path` is to be on has fewer than `size` bytes left."""
-    there = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
-    if size > (free := shutil.disk_usage(there).free):
-        raise InputError(f"{path}: needs {size / 1e9:.3g} GB of disk, {free / 1e9:.3g} are free")
 
 
 def sha256(path: Path) -> str:

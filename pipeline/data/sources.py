@@ -165,7 +165,7 @@ def unzip(path: Path, target: Path) -> None:
         _copy(compressed, file)
 
 
-def _copy(source: IO[bytes], target: IO[bytes]) -> None:
+def _copy(source: IO[bytes] | gzip.GzipFile, target: IO[bytes]) -> None:
     """Copies all there is; ValueError, with a part copied, when that is more than any file should have."""
     copied = 0
     while part := source.read(PART):

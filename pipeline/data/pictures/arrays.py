@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm import tqdm
 
-from pipeline import files
+from pipeline import files, room
 from pipeline.data import images
 from pipeline.data.pictures import contents, decoding, layout
 from pipeline.data.pictures.containers import Member
@@ -43,7 +43,7 @@ def save(folder: Path, source: Path, wanted: "Pictures") -> None:
         spool = temporary / "spool"
         classes, splits = layout.arrange(source, contents.contents(source, spool), wanted.test)
         count = sum(len(split.members) for split in splits.values())
-        files.check_room(folder, count * wanted.channels * wanted.size**2)
+        room.on_disk(folder, count * wanted.channels * wanted.size**2)
         targets, first = [], 0
         for name, split in splits.items():
             path, shape = temporary / f"{name}_images.npy", (wanted.channels, wanted.size, wanted.size)
