@@ -10,11 +10,11 @@ export MLFLOW_DISABLE_TELEMETRY := true
 .DEFAULT_GOAL := all
 
 all: .venv/installed  ## fetch, train, score and report the runs of params.yaml
-	$(ACTIVATE) && dvc repro report
+	$(ACTIVATE) && dcgan check && dvc repro report
 	@echo "The report is reports/report.html; \`make ui\` shows the runs, \`make search\` looks for better ones."
 
 search: .venv/installed  ## Optuna's search for better runs
-	$(ACTIVATE) && dvc repro search
+	$(ACTIVATE) && dcgan check && dvc repro search
 	@echo "The report is reports/search/report.md; \`make dashboard\` shows the trials, \`dcgan promote\` keeps the winner."
 
 dashboard: .venv/installed  ## optuna-dashboard on this project's searches

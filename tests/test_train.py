@@ -9,9 +9,11 @@ import torch
 
 from pipeline import folders, observing, train
 from pipeline.errors import InputError
-from pipeline.gan import checkpoint, sampling
+from pipeline.gan import checkpoint, literature, sampling, training
 from pipeline.params import reading
+from pipeline.params.sections import Run, Train
 from pipeline.scores import frechet, reference_model
+from pipeline.tracking.tracker import Tracker
 from tests.conftest import FP32, Params, stage
 
 REPORT = Path("reports/train/test4/seed0")
@@ -103,3 +105,15 @@ def test_a_curve_of_one_point_has_no_best(study: Params) -> None:
     study({"train.keep": "best", "train.epochs": 1, "train.fid_every": 5000})
     with pytest.raises(InputError, match="keep = 'best': the curve of one epoch of 1437 images has one point"):
         train.train("test4", 0)
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage" * 99, bytes(32)])
+def test_a_damaged_checkpoint_is_one_line_and_a_fresh_beginning(
+        tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes) -> None:
+    (tmp_path / observing.STATE).write_bytes(content)
+    state = training.start(literature.network("guidelines-28", 0.25), Run(batch=20), 0, FP32)
+    unused: Any = None
+    observer = observing.Observer(unused, Train(), FP32, tmp_path, Tracker(), 1, lambda progress: False)
+    assert observer.resume(state) == observing.Curves() and state.images_seen == 0
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "checkpoint is damaged" in said and "the training begins anew" in said

@@ -18,6 +18,8 @@ def run(given: argparse.Namespace) -> None:
     """Serves optuna-dashboard on the storage of params.yaml and the artifacts in the repository."""
     from pipeline.params import reading
     from pipeline.tuning import storages, trials
+    if not 0 < given.port < 1 << 16:
+        raise InputError(f"{given.port}: expected a port from 1 to 65535")
     url = reading.load().search.storage
     journal = folders.repository() / storages.JOURNAL
     if url is None and not journal.exists():

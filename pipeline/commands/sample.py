@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import files
+from pipeline import files, room
 from pipeline.commands import models
 from pipeline.errors import InputError
 
@@ -37,6 +37,7 @@ def run(given: argparse.Namespace) -> None:
     from pipeline.gan import sampling
     from pipeline.latent import rows
     with models.opened(given.model, given.generator) as model:
+        room.in_memory(f"--n {given.n}", given.n * (2 * math.prod(model.network.image) + 8 * model.network.z_dim))
         z = sampling.prior(model.network, given.n, torch.Generator().manual_seed(given.seed))
         y = models.conditions(model.network, given.n, given.label)
         write(given.out, model.images(rows.joined(z, y)), z, y, given.label is None)

@@ -1,8 +1,9 @@
 """dcgan walk: a walk through the latent space of a trained generator, as a strip or as a film that loops."""
 import argparse
+from math import prod
 from pathlib import Path
 
-from pipeline import files
+from pipeline import files, room
 from pipeline.commands import models
 from pipeline.errors import InputError
 
@@ -35,6 +36,9 @@ def run(given: argparse.Namespace) -> None:
     from pipeline.latent import film, rows, walks
     still = given.out.suffix == ".png"
     with models.opened(given.model, given.generator) as model:
+        frames = max(given.points, 0) * max(given.steps, 0)
+        room.in_memory(f"a walk of {frames:,} images",
+                       frames * (8 * prod(model.network.image) + 24 * model.network.z_dim))
         points = sampling.prior(model.network, max(given.points, 0), torch.Generator().manual_seed(given.seed))
         z = walks.path(points, given.steps, spherical=not given.straight, closed=not still)
         label = 0 if given.label is None and model.network.classes else given.label

@@ -488,5 +488,5 @@ def test_large_pictures_are_decoded_by_fewer_processes_and_too_large_ones_left_o
 def test_a_disk_that_is_too_small_is_said_before_anything_is_decoded(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
-    with pytest.raises(InputError, match="needs .* GB of disk, 1e-06 are free"):
+    with pytest.raises(InputError, match="needs .* GB of disk, 1e-06 GB are free"):
         saved(make(tmp_path / "pictures", coloured(20)))
