@@ -101,19 +101,29 @@ def read(name: str, home: Path, label: str) -> "tuple[Result, Study]":
     study = reading.load(home / reading.PARAMS)
     run = reading.run(study, label)
     again = f"`dvc repro evaluate@{label}-{study.seeds[0]}`" + (f" in {home}" if home.name else "")
+    for seed in study.seeds:
+        check(name, home, label, seed, study, again)
     try:
         found = results.read(label, run, study.seeds, home / "reports")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{name}: not scored ({error}); {again} does so") from None
+    if not any(key.startswith("fid_") for key in found.scores):
+        raise InputError(f"{name}: its scores name no distance; {again} scores it anew")
     if Names.of(found.scores).relative not in found.scores:
         raise InputError(f"{name}: scored by older code, without relative distances; {again} scores it anew")
-    for seed in study.seeds:
-        for known, today in known_of(home, label, seed, study):
-            for key, value in today.items():
-                if known.get(key, value) != value:
-                    raise InputError(f"{name} was scored with {key} {known[key]}, {home / reading.PARAMS} has {value} "
-                                     f"now; {again} trains and scores it")
     return replace(found, name=name.strip("/").removeprefix("models/")), study
+
+
+def check(name: str, home: Path, label: str, seed: int, study: "Study", again: str) -> None:
+    """InputError when the scores of a training are damaged, or were made with other parameters than today's."""
+    path = home / folders.report("evaluate", label, seed) / "scores.json"
+    if path.exists():
+        records.read(path, dict[str, float | str], again)
+    for known, today in known_of(home, label, seed, study):
+        for key, value in today.items():
+            if known.get(key, value) != value:
+                raise InputError(f"{name} was scored with {key} {known[key]}, {home / 'params.yaml'} has {value} now; "
+                                 f"{again} trains and scores it")
 
 
 def known_of(home: Path, label: str, seed: int, study: "Study") -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:

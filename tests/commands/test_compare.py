@@ -157,3 +157,20 @@ def test_scores_that_dvc_recorded_with_other_parameters_are_refused(
     written(recorded)
     with pytest.raises(InputError, match=rf"test4 was scored with {key} {value}, .*evaluate@test4-0"):
         compared("test3", "test4")
+
+
+@pytest.mark.parametrize("content", ["", "[]", "null", "3", "{", '{"fid_classifier_10k": [1]}', '{"a": null}', "{}"])
+def test_damaged_scores_are_one_line(reports: Path, content: str) -> None:
+    (reports / "evaluate/test4/seed0/scores.json").write_text(content)
+    with pytest.raises(InputError, match="test4.*evaluate@test4-0") as error:
+        compared("test3", "test4")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("file", ["train/test4/seed0/losses.csv", "train/test4/seed0/fid.csv",
+                                  "evaluate/test4/seed0/classes.csv"])
+def test_damaged_tables_are_one_line(reports: Path, file: str) -> None:
+    (reports / file).write_bytes(b"")
+    with pytest.raises(InputError, match="test4: not scored") as error:
+        compared("test3", "test4")
+    assert "\n" not in str(error.value)

@@ -89,3 +89,20 @@ def test_the_projects_own_winner_can_be_promoted(project: Path) -> None:
     command("promote", "best.yaml")
     run = reading.load().runs["searched"]
     assert promote.read(project / "best.yaml") == {key: getattr(run, key) for key in WINNER}
+
+
+def test_a_link_stays_one_and_permissions_stay(project: Path) -> None:
+    (project / "params.yaml").rename(project / "shared.yaml")
+    (project / "params.yaml").symlink_to("shared.yaml")
+    (project / "shared.yaml").chmod(0o640)
+    command("promote", "best.yaml")
+    assert (project / "params.yaml").is_symlink() and "searched:" in (project / "shared.yaml").read_text()
+    assert (project / "shared.yaml").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_winner_that_does_not_fit_is_not_written(project: Path) -> None:
+    before = (project / "params.yaml").read_bytes()
+    (project / "best.yaml").write_text("run: {decay_epochs: 9}\n")
+    with pytest.raises(InputError, match="params.yaml with the winner: runs.searched.decay_epochs = 9"):
+        command("promote", "best.yaml")
+    assert (project / "params.yaml").read_bytes() == before
