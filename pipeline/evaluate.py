@@ -150,11 +150,8 @@ def other_judges(samples: np.ndarray, dataset: Dataset, scoring: Evaluate) -> di
 
 def of_another(name: str, G: Stack, model: Model, space: FeatureSpace, scoring: Evaluate,
                device: Device) -> dict[str, float]:
-    """The chief scores of another generator of the same training, of the first set of z; <score>_of_<name>.
-
-    The average of weights has no running averages of batch norm of its own.
-    """
-    chosen = replace(model.sampling, batch_norm="recomputed") if name == "ema" else model.sampling
+    """The chief scores of another generator of the same training, of the first set of z; <score>_of_<name>."""
+    chosen = model.sampling.of_average if name == "ema" else model.sampling
     with sampling.evaluating(G.to(device.device), model.network, chosen, device):
         samples, _ = draw(G, model, [space], scoring, scoring.seed, device)
     found = sample_scores.scores_of(space, *space.extractor(samples[:space.count]), scoring.neighbours, scoring.seed)

@@ -39,7 +39,7 @@ def test_the_best_generator_and_the_average_are_saved_beside_the_last(study: Par
     z = sampling.prior(model.network, params.fid_images, torch.Generator().manual_seed(observing.FID_SEED))
     for net, expected in ((model.G, fid[name].iloc[-1]), (model.others["best"], best["distance"]),
                           (model.others["ema"], fid[f"{name}_of_ema"].iloc[-1])):
-        with sampling.evaluating(net, model.network, observing.recomputed(params), FP32):
+        with sampling.evaluating(net, model.network, params.of_average, FP32):
             distance = reference.fid(sampling.sample(net, model.network, z, FP32))
         assert distance == pytest.approx(expected, rel=1e-3)
 

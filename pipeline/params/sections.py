@@ -1,6 +1,6 @@
 """Sections of params.yaml about data and training: the type, range and default of every key."""
-from dataclasses import dataclass, field, fields
-from typing import Annotated, ClassVar, Literal
+from dataclasses import dataclass, field, fields, replace
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field
 
@@ -114,6 +114,11 @@ class Sampling(Section):
     """Which statistics batch norm samples with: `running` averages, or `recomputed` ones over so many fresh images."""
     batch_norm: Literal["running", "recomputed"] = "recomputed"
     statistics_images: Annotated[int, Field(ge=2)] = 5000
+
+    @property
+    def of_average(self) -> Self:
+        """The same for an average of weights, which has no running averages of its own."""
+        return replace(self, batch_norm="recomputed")
 
 
 @dataclass(frozen=True, kw_only=True)
