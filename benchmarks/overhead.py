@@ -1,9 +1,9 @@
 """What a training costs beside its arithmetic: python -m benchmarks.overhead
 
-The stage `train` runs test4 for one epoch of data/mnist as a user runs it, MLflow and checkpoints included (data and
-reference come from `dvc repro reference`). Timed inside it: the training steps and the snapshots (samples, features,
-Fréchet distance). All else, from reading the data to the last byte of the report, is overhead; what Python needs to
-start is `benchmarks.startup`'s.
+The stage `train` runs test4 for one epoch of data/arrays/mnist as a user runs it, MLflow and checkpoints included
+(data and reference come from `dvc repro reference`). Timed inside it: the training steps and the snapshots (samples,
+features, Fréchet distance). All else, from reading the data to the last byte of the report, is overhead; what Python
+needs to start is `benchmarks.startup`'s.
 """
 import os
 import sys
@@ -24,8 +24,8 @@ spent: dict[str, float] = {}
 
 def main() -> None:
     """Prints seconds of arithmetic and of the rest, and the share of the rest."""
-    if not (Path("data/mnist").exists() and Path("models/reference").exists()):
-        sys.exit("benchmarks.overhead: data/mnist or models/reference is absent: run `dvc repro reference`")
+    if not (Path("data/arrays/mnist").exists() and Path("models/reference").exists()):
+        sys.exit("benchmarks.overhead: data/arrays/mnist or models/reference is absent: run `dvc repro reference`")
     here = Path.cwd()
     yaml = YAML()
     params = yaml.load(Path("params.yaml"))

@@ -1,8 +1,8 @@
 """Whether the fast way trains other networks than the plain one: python -m benchmarks.quality [NETWORK] [FIRST:END]
 
 The same trainings, seed by seed, the fast way (in bfloat16 where the machine is faster with it) and the plain way
-(`precision: fp32, fast: false`): test4 on data/mnist, and `torch-64` on the data of studies/paper-64-eurosat. Fréchet
-distance of 5,000 samples and the linear probe of D, from 5,000 training images to the test images.
+(`precision: fp32, fast: false`): test4 on data/arrays/mnist, and `torch-64` on the data of studies/paper-64-eurosat.
+Fréchet distance of 5,000 samples and the linear probe of D, from 5,000 training images to the test images.
 
 Pairs of equal seed begin with the same weights and see the same images, so the test is paired: the 95 % t-interval of
 the mean ratio of distances, in the logarithm, and of the mean difference of accuracies. benchmarks/quality.csv has
@@ -29,8 +29,8 @@ TEST4 = Run(batch=100, lr=2e-4, beta1=0.5, leak=0.2)
 TORCH = Run(batch=128, lr=2e-4, beta1=0.5, leak=0.2)
 EUROSAT = "studies/paper-64-eurosat"
 # Network, run, data, reference, training images seen, seeds.
-STUDIES = (("slides", TEST4, "data/mnist", "models/reference", 20_000, 20),
-           ("torch-64", TORCH, f"{EUROSAT}/data/images", f"{EUROSAT}/models/reference", 4_500, 3))
+STUDIES = (("slides", TEST4, "data/arrays/mnist", "models/reference", 20_000, 20),
+           ("torch-64", TORCH, f"{EUROSAT}/data/arrays/images", f"{EUROSAT}/models/reference", 4_500, 3))
 STATISTICS = Sampling(batch_norm="recomputed", statistics_images=5000)
 SAMPLES, PROBED = 5000, 5000
 CSV = Path("benchmarks/quality.csv")

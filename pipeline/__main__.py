@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from pipeline.errors import DivergedError, InputError, ScoreError, suggestion
+from pipeline.errors import DivergedError, InputError, ScoreError, printable, suggestion
 
 COMMANDS = ("new", "sample", "walk", "compare", "promote", "dashboard")
 STAGES = {
@@ -33,8 +33,8 @@ def main() -> None:
         if given.command in STAGES:
             start(given.command, given.words)
         importlib.import_module(f"pipeline.commands.{given.command}").run(given)
-    except (InputError, DivergedError, ScoreError, OSError) as error:
-        sys.exit(f"dcgan: {error}")
+    except (InputError, DivergedError, ScoreError, OSError, MemoryError) as error:
+        sys.exit(printable(f"dcgan: {str(error) or 'out of memory'}"))
     except KeyboardInterrupt:
         sys.exit(130)
 

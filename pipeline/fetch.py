@@ -1,5 +1,4 @@
 """Stage fetch: the study's data set as uint8 arrays in a folder."""
-from pathlib import Path
 from types import ModuleType
 
 from pipeline import folders, stage
@@ -10,10 +9,13 @@ from pipeline.params.sections import Data
 
 
 def fetch() -> None:
-    """Fills data/<name> with the study's data set. Downloads are shared by all studies, in the repository's scratch."""
+    """Fills data/arrays/<name> with the study's data set.
+
+    Downloads are shared by all studies, in the repository's scratch.
+    """
     params: Data = reading.load().data
     folder = folders.data(params.name)
-    directory = folders.home() / Path(params.directory).expanduser() if params.directory else None
+    directory = folders.directory(params.directory, folders.home()) if params.directory else None
     if params.name == "images":
         assert directory is not None and params.pictures is not None  # checked when params.yaml was read
         arrays.save(folder, directory, params.pictures)

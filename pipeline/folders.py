@@ -6,12 +6,19 @@ import os
 from pathlib import Path
 
 STUDIES = "studies"
+ARRAYS = Path("data/arrays")  # below data, where people may keep pictures of their own: DVC deletes what stages write
 REFERENCE = Path("models/reference")
+WRITTEN = (ARRAYS, Path("models"), Path("reports"), Path("code"))  # by stages
 
 
 def data(name: str) -> Path:
     """The arrays of the study's data set."""
-    return Path("data") / name
+    return ARRAYS / name
+
+
+def directory(given: str, study: Path) -> Path:
+    """What data.directory of a study, in the folder `study`, means; RuntimeError when ~name is nobody's."""
+    return study / Path(given).expanduser()
 
 
 def judge(number: int, reference: Path = REFERENCE) -> Path:

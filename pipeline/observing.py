@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from pipeline import files
 from pipeline.data import pixels
+from pipeline.errors import InputError
 from pipeline.gan import checkpoint, collapse, losses, parallel, sampling
 from pipeline.gan.build import Stack
 from pipeline.gan.devices import Device
@@ -79,9 +80,14 @@ class Observer:
     first: bool = True
 
     def resume(self, state: State) -> Curves:
-        """Brings `state` to its last checkpoint, if there is one; the curves until then."""
+        """Brings `state` to its last checkpoint, if there is one that is whole; the curves until then."""
         path = self.scratch / STATE
-        return Curves(**checkpoint.load_state(path, state)) if path.exists() else Curves()
+        try:
+            return Curves(**checkpoint.load_state(path, state)) if path.exists() else Curves()
+        except InputError as error:
+            if self.first:
+                tqdm.write(f"{error}; the training begins anew", file=sys.stderr)
+            return Curves()
 
     def observe(self, steps: Iterator[Progress], state: State, curves: Curves) -> Iterator[Progress]:
         """Passes `steps` of the training of `state` on; `curves` has their losses and, where due, distances.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import code, files
-from pipeline.errors import DivergedError, InputError, ScoreError
+from pipeline.errors import DivergedError, InputError, ScoreError, printable
 
 
 def main(stage: Callable[..., None]) -> None:
@@ -28,8 +28,8 @@ def main(stage: Callable[..., None]) -> None:
         code.check(name)
         stage(**words)
         code.check(name)
-    except (InputError, DivergedError, ScoreError, OSError) as error:
-        sys.exit(f"{name}: {error}")
+    except (InputError, DivergedError, ScoreError, OSError, MemoryError) as error:
+        sys.exit(printable(f"{name}: {str(error) or 'out of memory'}"))
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)
         sys.exit(130)

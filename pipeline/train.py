@@ -4,6 +4,7 @@ What a killed process needs to go on lies in the repository's scratch folder, un
 about the result: parameters, data, reference, code, device and precision. DVC does not know of it, so its run-cache
 works, and a changed parameter never resumes another's training.
 """
+import math
 import shutil
 import sys
 import time
@@ -16,7 +17,7 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from pipeline import code, files, folders, observing, stage
+from pipeline import code, files, folders, observing, room, stage
 from pipeline.data import images
 from pipeline.data.images import Dataset
 from pipeline.errors import InputError
@@ -54,6 +55,7 @@ def _train(name: str, seed: int) -> None:
     network = network_of(run, dataset, where)
     train_images = dataset.train_images[:run.images]
     check(run, len(train_images), study.train.fid_every, where)
+    room.in_memory("train.fid_images", study.train.fid_images * (math.prod(network.image) + 4 * network.z_dim))
     reference = reference_model.load(folders.REFERENCE, dataset.digest)
     code.check_made("reference", reference.facts.get("code"), folders.REFERENCE)
     device = devices.choose(study.hardware)

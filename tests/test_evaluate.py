@@ -24,13 +24,14 @@ SETTINGS = {"evaluate.fid_images": 150, "evaluate.inception.images": 12, "evalua
 def report(params: Params, tmp_path: Path) -> Path:
     """A study of digits with its reference and an untrained conditional model; the folder where it is scored."""
     params(SETTINGS)
-    images.save(tmp_path / "data/digits", digits.arrays(), digits.FACTS)
+    images.save(tmp_path / "data/arrays/digits", digits.arrays(), digits.FACTS)
     reference.reference()
     controls.controls()
     run = Run(batch=50, lr=1e-3, beta1=0.5, leak=0.2)
     state = training.start(literature.network("paper-mnist", 0.125), run, 0, FP32)
     facts = {"network": {"name": "paper-mnist", "width": 0.125}, "leak": 0.2, "seed": 0, "images": 1000, "run": {},
-             "data": images.load(tmp_path / "data/digits").digest, "images_seen": 0, "code": code.digest("train"),
+             "data": images.load(tmp_path / "data/arrays/digits").digest, "images_seen": 0,
+             "code": code.digest("train"),
              "train": {"batch_norm": "recomputed", "statistics_images": 200}}
     checkpoint.save_model(folders.model("test4", 0), state.G, state.D, facts)
     return tmp_path / "reports/evaluate/test4/seed0"

@@ -66,9 +66,9 @@ def untrained(name: str, data: Path) -> None:
 def conditional(params: Params, tmp_path: Path) -> Path:
     """A study of digits with an untrained conditional model; the folder where its internals are reported."""
     params({"internals.confidence": 0.01})
-    images.save(tmp_path / "data/digits", digits.arrays(), digits.FACTS)
-    fitted(tmp_path / "data/digits")
-    untrained("paper-mnist", tmp_path / "data/digits")
+    images.save(tmp_path / "data/arrays/digits", digits.arrays(), digits.FACTS)
+    fitted(tmp_path / "data/arrays/digits")
+    untrained("paper-mnist", tmp_path / "data/arrays/digits")
     return tmp_path / "reports/internals/test4"
 
 
@@ -79,10 +79,10 @@ def colour(params: Params, tmp_path: Path) -> Path:
     rng = np.random.default_rng(0)
     arrays = {f"{split}_images": rng.integers(0, 256, (n, 3, 32, 32), dtype=np.uint8)
               for split, n in (("train", 200), ("test", 150))}
-    images.save(tmp_path / "data/images", arrays | {
+    images.save(tmp_path / "data/arrays/images", arrays | {
         "train_labels": np.zeros(200, int), "test_labels": np.zeros(150, int)}, COLOUR)
-    fitted(tmp_path / "data/images")
-    untrained("udacity-svhn", tmp_path / "data/images")
+    fitted(tmp_path / "data/arrays/images")
+    untrained("udacity-svhn", tmp_path / "data/arrays/images")
     return tmp_path / "reports/internals/test4"
 
 

@@ -58,7 +58,7 @@ def test_a_stage_that_is_not_told_of_what_lists_what_there_is(params: Params) ->
 def test_a_stage_becomes_the_process(params: Params, tmp_path: Path) -> None:
     """No parent is left that could kill it or outlive it."""
     result = dcgan("fetch")
-    assert result.returncode == 0 and (tmp_path / "data/digits/meta.json").exists(), result.stderr
+    assert result.returncode == 0 and (tmp_path / "data/arrays/digits/meta.json").exists(), result.stderr
     assert dcgan("train@test9-0").stderr.startswith("train: params.yaml: runs: no run 'test9'")
 
 

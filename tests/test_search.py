@@ -52,7 +52,7 @@ def project(params: Params, judges: Path, tmp_path: Path) -> Callable[..., Path]
         return tmp_path
 
     change()
-    images.save(tmp_path / "data/digits", digits.arrays(), digits.FACTS)
+    images.save(tmp_path / "data/arrays/digits", digits.arrays(), digits.FACTS)
     (tmp_path / ".work").mkdir()
     (tmp_path / ".work/reference").symlink_to(judges)
     return change
@@ -174,7 +174,7 @@ def setup(project: Callable[..., Path]) -> Callable[..., Setup]:
         folder = project(changes)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         params = reading.load()
-        dataset = images.load(folder / "data/digits")
+        dataset = images.load(folder / "data/arrays/digits")
         return prepare(params.search, params.train, params.evaluate, dataset, params.reference,
                        devices.choose(params.hardware), storages.open_storage(None, folder))
 
@@ -187,7 +187,7 @@ def study_of(lab: Setup) -> Study:
 
 def test_no_trial_sees_validation_images_and_none_sees_test_images(setup: Callable[..., Setup]) -> None:
     lab = setup()
-    dataset = images.load(Path("data/digits"))
+    dataset = images.load(Path("data/arrays/digits"))
     assert len(lab.train_images) == 1437 - 300 and len(lab.validation_images) == 300
     kept, held_out = ([image.tobytes() for image in part] for part in (lab.train_images, lab.validation_images))
     everything = sorted(image.tobytes() for image in dataset.train_images)
@@ -466,7 +466,7 @@ def test_a_run_outside_the_space_is_named_and_not_tried(
     {"reference.seed": 7}, {"search.seed": 7}])
 def test_other_conditions_are_another_study(project: Callable[..., Path], change: dict[str, Any]) -> None:
     folder = project()
-    dataset = images.load(folder / "data/digits")
+    dataset = images.load(folder / "data/arrays/digits")
     before = conditions_of(reading.load(), dataset, FP32)
     project({"search.n_trials": 99, "reference.judges": 3, "search.storage": "postgresql+psycopg://u:s3cret@host/db",
              "train.checkpoint_seconds": 100.0})

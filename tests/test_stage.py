@@ -23,7 +23,7 @@ def test_bad_parameters_stop_a_stage_with_one_line(params: Params, tmp_path: Pat
 def test_a_missing_dependency_and_a_missing_word_are_named(params: Params) -> None:
     result = run_stage("reference")
     assert result.returncode == 1
-    assert result.stderr == "reference: data/digits/meta.json: not found; run `dvc repro fetch`\n"
+    assert result.stderr == "reference: data/arrays/digits/meta.json: not found; run `dvc repro fetch`\n"
     result = run_stage("train", "test4")
     assert result.returncode == 2 and "usage: python -m pipeline.train [-h] run seed" in result.stderr
     result = run_stage("train", "test9", "0")
@@ -43,7 +43,7 @@ def test_a_stage_runs_as_a_module_of_its_own(params: Params, tmp_path: Path) -> 
     """As DVC starts it: one real process; other tests fork theirs from a preloaded one."""
     result = python("-m", "pipeline.fetch")
     assert result.returncode == 0 and "1,437 training and 360 test images" in result.stdout, result.stderr
-    assert (tmp_path / "data/digits/meta.json").exists()
+    assert (tmp_path / "data/arrays/digits/meta.json").exists()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from tests.conftest import FP32, Params
 def project(params: Params, tmp_path: Path) -> Path:
     """A study of digits that lists a D which says that it was trained on something else."""
     params({"transfers": {"elsewhere": {"model": "../other/models/a/seed3"}}})
-    images.save(tmp_path / "data/digits", digits.arrays(), digits.FACTS)
+    images.save(tmp_path / "data/arrays/digits", digits.arrays(), digits.FACTS)
     state = training.start(literature.network("slides", 0.25), Run(batch=50, lr=1e-3, beta1=0.5, leak=0.2), 0, FP32)
     facts = {"network": {"name": "slides", "width": 0.25}, "leak": 0.2, "seed": 3, "data": "other", "images_seen": 700}
     checkpoint.save_model(tmp_path.parent / "other/models/a/seed3", state.G, state.D, facts)
@@ -36,7 +36,7 @@ def test_a_transfer_has_the_probe_and_its_controls(project: Path) -> None:
 
 def test_images_of_another_shape_are_refused(project: Path) -> None:
     arrays = {name: array[..., :20] if name.endswith("images") else array for name, array in digits.arrays().items()}
-    images.save(project / "data/digits", arrays, digits.FACTS)
+    images.save(project / "data/arrays/digits", arrays, digits.FACTS)
     with pytest.raises(InputError, match=r"transfers.elsewhere.model = .*\(1, 28, 28\).*\(1, 28, 20\)"):
         transfer.transfer("elsewhere")
     assert not (project / "reports").exists()

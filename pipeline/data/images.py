@@ -9,15 +9,26 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
 import numpy as np
+from pydantic import Field
+from typing_extensions import TypedDict
 
-from pipeline import files
+from pipeline import files, records
 from pipeline.errors import InputError
 
 ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
 BATCH_BYTES = 1 << 24
+
+
+class Meta(TypedDict):
+    """What meta.json has at least: `files` are digests of the arrays, `sha256` is that of all."""
+    name: str
+    classes: Annotated[list[str], Field(min_length=1)]
+    counts: dict[str, int]
+    files: dict[str, str]
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -101,19 +112,38 @@ def keep(path: Path, wanted: np.ndarray) -> None:
 
 def load(folder: Path) -> Dataset:
     """The data set in `folder`; InputError when a file is missing, truncated or not what meta.json says."""
+    again = f"delete {folder} and run `dvc repro fetch`"
+    meta = records.read(folder / "meta.json", Meta, "run `dvc repro fetch`")
+    if set(meta["files"]) != {f"{name}.npy" for name in ARRAYS} or _overall(meta["files"]) != meta["sha256"]:
+        raise InputError(f"{folder / 'meta.json'}: its digests do not fit together; {again}")
     try:
-        meta = json.loads((folder / "meta.json").read_text())
-        digests = meta["files"]
-        for file, expected in digests.items():
+        for file, expected in meta["files"].items():
             if (found := files.sha256(folder / file)) != expected:
                 raise InputError(f"{folder / file}: SHA-256 is {found[:12]}…, meta.json says {expected[:12]}…; "
-                                 f"the file is damaged: delete {folder} and run `dvc repro fetch`")
-        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS}
+                                 f"the file is damaged: {again}")
+        dataset = Dataset(**{name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+                             for name in ARRAYS}, meta=meta)
     except FileNotFoundError as error:
         raise InputError(f"{error.filename}: not found; run `dvc repro fetch`") from None
-    except (KeyError, TypeError, ValueError) as error:
+    except ValueError as error:
         raise InputError(f"{folder}: not a data set of this project ({error}); run `dvc repro fetch`") from None
-    return Dataset(**arrays, meta=meta)
+    if problem := _problem(dataset):
+        raise InputError(f"{folder}: {problem}; {again}")
+    return dataset
+
+
+def _problem(dataset: Dataset) -> str:
+    """What of the image contract does not hold, or ''."""
+    for split, shape in (("train", dataset.train_images.shape[1:]), ("test", dataset.train_images.shape[1:])):
+        images, labels = (getattr(dataset, f"{split}_{kind}") for kind in ("images", "labels"))
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != shape or not len(images):
+            return f"{split}_images are {images.dtype} {images.shape}; expected uint8 (n, channels, height, width)"
+        if labels.shape != images.shape[:1] or labels.dtype != label_type(dataset.classes):
+            return (f"{split}_labels are {labels.dtype} {labels.shape}; expected {label_type(dataset.classes)}, one "
+                    f"for each of {len(images):,} images")
+        if labels.max() >= dataset.classes:
+            return f"{split}_labels reach {labels.max()}; expected less than {dataset.classes}, the number of classes"
+    return ""
 
 
 def _header(file: BinaryIO, shape: tuple[int, ...]) -> None:

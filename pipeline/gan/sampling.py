@@ -7,7 +7,7 @@ weights ("standing statistics" in Kang et al. 2020, StudioGAN; "precise batch no
 """
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from math import ceil
+from math import ceil, prod
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from pipeline import room
 from pipeline.data.pixels import to_uint8
 from pipeline.errors import DivergedError
 from pipeline.gan.devices import Device
@@ -26,7 +27,11 @@ SEED = 2**40  # of the z that statistics are recomputed with: no seed of params.
 
 
 def prior(network: Network, count: int, generator: torch.Generator) -> Tensor:
-    """z (count, z_dim), drawn as the network wants it, on the generator's device."""
+    """z (count, z_dim), drawn as the network wants it, on the generator's device.
+
+    InputError when memory has no room for so many, and for their images.
+    """
+    room.in_memory(f"{count:,} images", count * (prod(network.image) + 4 * network.z_dim))
     shape, device = (count, network.z_dim), generator.device
     if network.prior == "normal":
         return torch.randn(shape, generator=generator, device=device)

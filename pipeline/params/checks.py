@@ -1,17 +1,19 @@
 """What must hold between the keys of params.yaml."""
 import json
+from pathlib import Path
 from typing import get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
+from pipeline import folders
 from pipeline.errors import suggestion
 from pipeline.params.searching import SEARCHABLE, Range, Search, values_of
 from pipeline.params.sections import Run
 from pipeline.params.study import Study
 
 
-def problem(study: Study) -> str:
-    """The first thing that is wrong between the keys of the study, or ''."""
+def problem(study: Study, home: Path) -> str:
+    """The first thing that is wrong between the keys of the study in the folder `home`, or ''."""
     if "reference" in study.runs:
         return "runs.reference: models/reference holds the classifier; choose another name"
     if len(set(study.seeds)) < len(study.seeds):
@@ -28,7 +30,23 @@ def problem(study: Study) -> str:
         missing = ("directory: a folder, .zip or .tar of pictures" if study.data.directory is None else
                    "pictures: how they become arrays, like {size: 64, channels: 3, smallest: 64}")
         return f"data.name = 'images': expected also data.{missing}"
-    return _search_problem(study.search)
+    return _directory_problem(study.data.directory, home) or _search_problem(study.search)
+
+
+def _directory_problem(directory: str | None, home: Path) -> str:
+    """What forbids to read `directory`, or ''. DVC deletes what stages write before they run, and so what lies there.
+    """
+    if directory is None:
+        return ""
+    try:
+        place = folders.directory(directory, home).resolve()
+    except (RuntimeError, OSError) as error:
+        return f"data.directory = {directory!r}: no such folder ({error})"
+    for output in (home / name for name in folders.WRITTEN):
+        if place.is_relative_to(output.resolve()) or output.resolve().is_relative_to(place):
+            return (f"data.directory = {directory!r}: overlaps {output}, which stages write and DVC deletes; expected "
+                    "a place of its own")
+    return ""
 
 
 def _run_problem(run: Run) -> str:

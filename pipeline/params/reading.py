@@ -4,6 +4,7 @@ An unknown, duplicate, ill-typed or out-of-range key is refused with one line; a
 The file is read as YAML 1.2, where 1e-05 is a number (YAML 1.1 takes it for a string: treeverse/dvc#5971).
 """
 import json
+import reprlib
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -13,32 +14,63 @@ from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from pipeline import files
 from pipeline.errors import InputError, suggestion
 from pipeline.params import checks
 from pipeline.params.sections import Run
 from pipeline.params.study import Study
 
 PARAMS = Path("params.yaml")
+LARGEST = 1 << 20  # characters of a file of parameters, and values that it holds
+LONGEST = 200  # characters of a value in a message
 
 
 def load(path: Path = PARAMS) -> Study:
     """The study in `path`, which is by default that of the current folder; InputError names the first bad key."""
     try:
-        content = YAML(typ="safe", pure=True).load(path.read_text())
+        content = yaml(path)
     except FileNotFoundError:
         raise InputError(f"{path}: not found in {path.absolute().parent}; expected a study's folder, which is the "
                          "repository's or one of studies/") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: {_yaml_problem(error)}") from None
     try:
-        study: Study = TypeAdapter(Study).validate_json(json.dumps(inherited(content), default=str))
+        study: Study = TypeAdapter(Study).validate_json(json.dumps(inherited(content)))
     except ValidationError as error:
         # A misspelt key is missing as well: its own line says more.
         first = min(error.errors(), key=lambda problem: problem["type"] != "unexpected_keyword_argument")
         raise InputError(f"{path}: {_problem(first)}") from None
-    if problem := checks.problem(study):
+    if problem := checks.problem(study, path.absolute().parent):
         raise InputError(f"{path}: {problem}")
     return study
+
+
+def yaml(path: Path) -> Any:
+    """What a YAML 1.2 file holds, in the types of JSON; FileNotFoundError, or InputError when it is not YAML.
+
+    Also when it is larger than a file of parameters can be, holds itself, or holds a key that JSON cannot have.
+    """
+    try:
+        text = files.read(path).decode()
+        if len(text) > LARGEST:
+            raise InputError(f"{path}: {len(text):,} characters; expected at most {LARGEST:,}")
+        content = YAML(typ="safe", pure=True).load(text)
+        if _larger(content, LARGEST):  # by aliases, which JSON writes out
+            raise InputError(f"{path}: holds itself, or more than {LARGEST:,} values by aliases")
+        return json.loads(json.dumps(content, default=str))
+    except RecursionError:
+        raise InputError(f"{path}: not YAML of parameters: nested too deeply") from None
+    except (YAMLError, ValueError, TypeError) as error:
+        raise InputError(f"{path}: {_yaml_problem(error)}") from None
+
+
+def _larger(content: Any, limit: int) -> bool:
+    """Whether lists and mappings hold more than `limit` values."""
+    pending, count = [content], 0
+    while pending and count <= limit:
+        one = pending.pop()
+        inside = list(one.values() if isinstance(one, dict) else one) if isinstance(one, dict | list) else []
+        count += len(inside)
+        pending += inside
+    return count > limit
 
 
 def inherited(content: Any) -> Any:
@@ -66,7 +98,7 @@ def run(study: Study, name: str, seed: int | None = None) -> Run:
     return study.runs[name]
 
 
-def _yaml_problem(error: YAMLError | UnicodeDecodeError) -> str:
+def _yaml_problem(error: Exception) -> str:
     if isinstance(error, MarkedYAMLError) and error.problem and error.problem_mark:
         return f"line {error.problem_mark.line + 1}: {error.problem.splitlines()[0]}"
     return f"not YAML: {str(error).splitlines()[0]}"
@@ -82,7 +114,8 @@ def _problem(error: ErrorDetails) -> str:
     expected = error["msg"].removeprefix("Input should be ")
     near = suggestion(error["input"], error["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")) if (
         error["type"] == "literal_error" and isinstance(error["input"], str)) else ""
-    return f"{key or 'the file'} = {error['input']!r}: expected {expected}{near}"
+    found = reprlib.repr(error["input"]) if len(str(error["input"])) > LONGEST else repr(error["input"])
+    return f"{key or 'the file'} = {found}: expected {expected}{near}"
 
 
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:

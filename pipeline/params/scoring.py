@@ -4,7 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pipeline.params.sections import Count, Label, Rate, Section, Seed
+from pipeline.params.sections import Count, Label, Place, Rate, Samples, Section, Seed
+
+Some = Annotated[int, Field(ge=1, le=10**5)]
 
 
 def listed(*values: float) -> list[float]:
@@ -20,11 +22,11 @@ class InceptionScores(Section):
     are none to be had, scoring stops if they are `required`, and otherwise says that these scores were not computed.
     `resize` is tf1, as the original and torch-fidelity do it, or half-pixel, as pytorch-fid does it.
     """
-    images: Annotated[int, Field(ge=0)] = 0
+    images: Annotated[int, Field(ge=0, le=10**7)] = 0
     required: bool = True
-    real_images: Annotated[int, Field(ge=2)] = 10000
+    real_images: Samples = 10000
     resize: Literal["tf1", "half-pixel"] = "tf1"
-    weights: str | None = None
+    weights: Place | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,17 +42,17 @@ class Evaluate(Section):
     `supervised_lr`, and of the lengths up to `supervised_epochs`, are chosen by the same validation images.
     """
     seed: Seed = 1
-    seeds: Count = 3
-    fid_images: Annotated[int, Field(ge=2)] = 10000
-    neighbours: Count = 5
-    memorisation_images: Annotated[int, Field(ge=20)] = 2000
+    seeds: Annotated[int, Field(ge=1, le=1000)] = 3
+    fid_images: Samples = 10000
+    neighbours: Annotated[int, Field(ge=1, le=1000)] = 5
+    memorisation_images: Annotated[int, Field(ge=20, le=10**7)] = 2000
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.9
     generated_labels: list[Count] = field(default_factory=lambda: [1000, 10000, 50000])
-    probe_images: Annotated[int, Field(ge=100)] | None = 10000
+    probe_images: Annotated[int, Field(ge=100, le=10**7)] | None = 10000
     probe_validation: Annotated[float, Field(ge=0.05, le=0.5)] = 0.25
     probe_C: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)] = listed(1e-4, 1e-3, 1e-2, 0.1, 1.0)
     labels_per_class: Count = 100
-    resamples: Annotated[int, Field(ge=2)] = 20
+    resamples: Annotated[int, Field(ge=2, le=10**5)] = 20
     supervised_epochs: Count = 12
     supervised_lr: Annotated[list[Rate], Field(min_length=1)] = listed(3e-4, 1e-3, 3e-3)
     inception: InceptionScores = field(default_factory=InceptionScores)
@@ -72,26 +74,26 @@ class Internals(Section):
     """
     runs: Annotated[list[Label], Field(min_length=1)]
     seed: Seed = 2
-    points: Annotated[int, Field(ge=2)] = 8
-    steps: Count = 12
-    path_pairs: Count = 500
+    points: Annotated[int, Field(ge=2, le=10**5)] = 8
+    steps: Some = 12
+    path_pairs: Some = 500
     epsilon: Annotated[float, Field(gt=0, lt=0.1)] = 0.0001
-    candidates: Annotated[int, Field(ge=10)] = 5000
+    candidates: Annotated[int, Field(ge=10, le=10**7)] = 5000
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.9
-    exemplars: Count = 3
-    pairs: Count = 3
+    exemplars: Some = 3
+    pairs: Some = 3
     arithmetic: dict[Literal["a", "b", "c"], Annotated[list[Seed], Field(min_length=1)]] | None = None
     spread: Annotated[float, Field(ge=0, le=2)] = 0.25
-    trials: Count = 200
-    images: Annotated[int, Field(ge=10)] = 5000
-    features: Count = 6
-    top: Count = 8
+    trials: Some = 200
+    images: Annotated[int, Field(ge=10, le=10**7)] = 5000
+    features: Some = 6
+    top: Some = 8
     object: Literal["loops", "strokes", "boxes"] = "strokes"
     boxes: list[Annotated[list[int], Field(min_length=5, max_length=5)]] | None = None
-    layer: Annotated[int, Field(ge=2)] = 2
+    layer: Annotated[int, Field(ge=2, le=100)] = 2
     C: Annotated[float, Field(gt=0)] = 0.01
-    ablation_images: Annotated[int, Field(ge=20)] = 1000
-    draws: Count = 100
-    neighbours: Count = 4
-    neighbour_samples: Count = 8
-    milliseconds: Annotated[int, Field(ge=20)] = 80
+    ablation_images: Annotated[int, Field(ge=20, le=10**7)] = 1000
+    draws: Some = 100
+    neighbours: Some = 4
+    neighbour_samples: Some = 8
+    milliseconds: Annotated[int, Field(ge=20, le=10**7)] = 80

@@ -4,15 +4,17 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field
 
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=10**9)]
+Samples = Annotated[int, Field(ge=2, le=10**7)]  # that are in memory together
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Rate = Annotated[float, Field(gt=0, le=1)]
-Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=100)]
+Place = Annotated[str, Field(pattern=r"^[^\p{Cc}\u202a-\u202e\u2066-\u2069]+$", max_length=1000)]  # a path
 
 
 class Section:
     """A section knows its keys and their types, and takes no others."""
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +38,7 @@ class Data(Section):
     the folder, .zip or .tar of pictures, and `pictures` says how they become arrays.
     """
     name: Literal["mnist", "fashion_mnist", "cifar10", "svhn", "digits", "images"]
-    directory: str | None = None
+    directory: Place | None = None
     pictures: Pictures | None = None
 
 
@@ -61,7 +63,7 @@ class ReferenceFit(Section):
     """
     net: Literal["small", "residual"] = "small"
     epochs: Count = 2
-    batch: Annotated[int, Field(ge=2)] = 128
+    batch: Samples = 128
     lr: Rate = 0.003
     augment: bool = False
     seed: Seed = 0
@@ -89,8 +91,8 @@ class Run(Section):
     violate: list[str] = field(default_factory=list)
     images: Count | None = None
     epochs: Count = 2
-    decay_epochs: Annotated[int, Field(ge=0)] = 0
-    batch: Annotated[int, Field(ge=2)] = 128
+    decay_epochs: Annotated[int, Field(ge=0, le=10**9)] = 0
+    batch: Samples = 128
     lr: Rate = 0.0002
     beta1: Annotated[float, Field(ge=0, lt=1)] = 0.5
     leak: Annotated[float, Field(ge=0, lt=1)] = 0.2
@@ -113,7 +115,7 @@ class Run(Section):
 class Sampling(Section):
     """Which statistics batch norm samples with: `running` averages, or `recomputed` ones over so many fresh images."""
     batch_norm: Literal["running", "recomputed"] = "recomputed"
-    statistics_images: Annotated[int, Field(ge=2)] = 5000
+    statistics_images: Samples = 5000
 
     @property
     def of_average(self) -> Self:
@@ -130,10 +132,10 @@ class Train(Sampling, Run):
     `checkpoint_seconds`.
     """
     fid_every: Count = 20000
-    fid_images: Annotated[int, Field(ge=2)] = 5000
+    fid_images: Samples = 5000
     grid: Annotated[int, Field(ge=1, le=32)] = 8
     report_images: Count = 5000
-    checkpoint_seconds: Annotated[float, Field(ge=0)] = 15.0
+    checkpoint_seconds: Annotated[float, Field(ge=0, le=10**6)] = 15.0
 
     @property
     def run(self) -> Run:

@@ -6,13 +6,13 @@ from pydantic import Field
 
 from pipeline.params.scoring import Evaluate, Internals
 from pipeline.params.searching import Search
-from pipeline.params.sections import Data, Hardware, Label, ReferenceFit, Run, Section, Seed, Train
+from pipeline.params.sections import Data, Hardware, Label, Place, ReferenceFit, Run, Section, Seed, Train
 
 
 @dataclass(frozen=True, kw_only=True)
 class Transfer(Section):
     """A discriminator of another study, by its model's folder, that is probed on this study's data."""
-    model: str
+    model: Place
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,22 +2,34 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
+from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.torch import load as from_safetensors
 from safetensors.torch import save as to_safetensors
 from torch import Tensor
+from typing_extensions import TypedDict
 
-from pipeline import files
+from pipeline import files, records
 from pipeline.errors import InputError
 from pipeline.scores import classifier, frechet
 from pipeline.scores.classifier import Classifier
 from pipeline.scores.frechet import Moments
 
 FILE = "reference.safetensors"
+
+
+class Facts(TypedDict):
+    """What reference.json has at least; `data` and `sha256` are digests."""
+    data: str
+    shape: tuple[int, int, int]
+    classes: Annotated[int, Field(ge=2, le=1 << 16)]
+    extractor: Literal["classifier", "rotation"]
+    net: Literal["small", "residual"]
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -69,8 +81,8 @@ def save(folder: Path, net: Classifier, moments: Moments, facts: dict[str, Any])
 
 def load(folder: Path, data_digest: str) -> Reference:
     """The reference in `folder`; InputError when it is missing, damaged or made from other data."""
+    facts = records.read(folder / "reference.json", Facts, "run `dvc repro reference`")
     try:
-        facts = json.loads((folder / "reference.json").read_text())
         if facts["data"] != data_digest:
             raise InputError(f"{folder}: made from other data ({facts['data'][:12]}…, not {data_digest[:12]}…); "
                              "run `dvc repro reference`")

@@ -52,8 +52,8 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 def fetched(name: str) -> images.Dataset:
-    """data/<name> of this project or of one of its studies; skips the test where it is absent."""
-    for folder in (ROOT / "data" / name, *(ROOT / "studies").glob(f"*/data/{name}")):
+    """data/arrays/<name> of this project or of one of its studies; skips the test where it is absent."""
+    for folder in (ROOT / "data/arrays" / name, *(ROOT / "studies").glob(f"*/data/arrays/{name}")):
         if folder.exists():
             return images.load(folder)
-    pytest.skip(f"data/{name} is absent: `dvc repro fetch` in a study of it brings it")
+    pytest.skip(f"data/arrays/{name} is absent: `dvc repro fetch` in a study of it brings it")

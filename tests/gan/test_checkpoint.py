@@ -1,5 +1,7 @@
 """Models and states on disk: the same after loading, refused when damaged."""
 import json
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,3 +68,26 @@ def test_a_state_goes_on_from_disk_as_if_it_had_never_stopped(tmp_path: Path, da
     assert go_on(resumed) == progress[2:]
     for key, value in undisturbed.G.state_dict().items():
         assert torch.equal(value, resumed.G.state_dict()[key])
+
+
+@pytest.mark.parametrize("damage", ["empty", "truncated", "garbage", "flipped", "unsealed", "other run",
+                                    "other network", "pipe"])
+def test_a_damaged_or_foreign_state_is_refused_and_changes_nothing(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "state.pt"
+    network = literature.network("paper-mnist" if damage == "other network" else "slides")
+    saved = training.start(network, replace(RUN, lr=1e-3) if damage == "other run" else RUN, 0, FP32)
+    checkpoint.save_state(path, saved, {})
+    content = path.read_bytes()
+    damaged = {"empty": b"", "truncated": content[:-9], "garbage": b"garbage" * 99, "unsealed": content[32:],
+               "flipped": content[:5000] + bytes([content[5000] ^ 1]) + content[5001:]}
+    path.write_bytes(damaged.get(damage, content))
+    if damage == "pipe":
+        path.unlink()
+        os.mkfifo(path)
+    state = training.start(SLIDES, RUN, 1, FP32)
+    before = {key: value.clone() for key, value in state.G.state_dict().items()}
+    with pytest.raises(InputError) as error:
+        checkpoint.load_state(path, state)
+    assert str(path) in str(error.value) and "\n" not in str(error.value)
+    assert all(torch.equal(value, before[key]) for key, value in state.G.state_dict().items())
+    assert state.images_seen == 0

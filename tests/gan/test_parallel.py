@@ -139,3 +139,20 @@ def test_synchronised_batch_norm_is_batch_norm_over_all_images(tmp_path: Path, m
                 exact = {"y": {"rtol": 1e-5, "atol": 1e-6}, "gradient": {"rtol": 1e-4, "atol": 1e-6}}
                 for key, value in expected.items():
                     torch.testing.assert_close(found[key].float(), value, **rounded or exact.get(key, {}))
+
+
+@pytest.mark.parametrize(("environment", "expected"), [
+    ({"WORLD_SIZE": "two"}, "WORLD_SIZE = 'two' in the environment: expected a number"),
+    ({"WORLD_SIZE": ""}, "WORLD_SIZE = '' in the environment: expected a number"),
+    ({"WORLD_SIZE": "2"}, "RANK = '' in the environment: expected a number"),
+    ({"WORLD_SIZE": "2", "RANK": "0"}, "MASTER_PORT = '' in the environment: expected a number"),
+    ({"WORLD_SIZE": "2", "RANK": "0", "MASTER_PORT": "1", "LOCAL_RANK": "0"}, "MASTER_ADDR expected")])
+def test_an_environment_that_torchrun_would_not_make_is_one_line(
+        monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], expected: str) -> None:
+    for name in ("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match=expected) as error, parallel.group():
+        pass
+    assert "\n" not in str(error.value)

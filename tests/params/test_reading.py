@@ -98,7 +98,7 @@ def test_sections_may_be_empty_or_absent(tmp_path: Path) -> None:
     ("search.space", {"lr": {"low": 0, "high": 1, "log": True}}, "search.space.lr.low = 0: a logarithmic range"),
     (BETA1, {"low": 0.9, "high": 0.5}, "search.space.beta1 = 0.9 to 0.5: expected low < high"),
     (BETA1, {"low": 0.5, "high": 0.5}, "search.space.beta1 = 0.5 to 0.5: expected low < high"),
-    (BETA1, {"low": float("nan"), "high": 0.5}, "search.space.beta1 = nan to 0.5: expected low < high"),
+    (BETA1, {"low": float("nan"), "high": 0.5}, "search.space.beta1.low = nan: expected a finite number"),
     (BETA1, {"low": 0.0, "high": 1.5}, "search.space.beta1 = 1.5: expected less than 1"),
     (BETA1, {"low": 0.0, "hihg": 0.9}, "unknown key search.space.beta1.hihg (did you mean 'high'?)"),
     (BETA1, {"low": "none", "high": 0.9}, "search.space.beta1.low = 'none': expected a valid number"),

@@ -86,8 +86,8 @@ def everything(reports: Path) -> None:
             "data": "d" * 64, "sha256": {"generator.safetensors": "e" * 64}, "run": RUNS[run], "code": "c" * 16,
             "packages": {"torch": version, "numpy": "2.4.6"},
             "device": {"device": "A GPU", "dtype": "bfloat16", "threads": 3}})
-    write(folder / "data/digits/meta.json", {"source": "Somebody", "licence": "CC0", "sha256": "f" * 64,
-                                             "counts": {"train": 1500, "test": 297}})
+    write(folder / "data/arrays/digits/meta.json", {"source": "Somebody", "licence": "CC0", "sha256": "f" * 64,
+                                                    "counts": {"train": 1500, "test": 297}})
     search(reports / "search")
 
 

@@ -81,7 +81,7 @@ def test_the_distance_grows_with_damage(reference: Reference, dataset: Dataset) 
 def test_it_survives_the_disk_and_belongs_to_its_data(reference: Reference, dataset: Dataset, tmp_path: Path) -> None:
     folder = tmp_path / "reference"
     references.save(folder, reference.classifier, reference.moments,
-                    {"data": "abc", "shape": (1, 28, 28), "classes": 10})
+                    {"data": "abc", "shape": (1, 28, 28), "classes": 10, "extractor": "classifier"})
     loaded = references.load(folder, "abc")
     assert loaded.facts["net"] == "small"
     assert loaded.fid(dataset.test_images) == pytest.approx(reference.fid(dataset.test_images), rel=1e-9)

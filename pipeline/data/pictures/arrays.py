@@ -16,18 +16,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm import tqdm
 
-from pipeline import files
+from pipeline import files, room
 from pipeline.data import images
 from pipeline.data.pictures import contents, decoding, layout
 from pipeline.data.pictures.containers import Member
 from pipeline.data.pictures.decoding import Job
-from pipeline.errors import InputError
+from pipeline.errors import InputError, printable
 
 if TYPE_CHECKING:
     from pipeline.params.sections import Pictures
 
 BATCH = 16  # pictures that a process is sent at once
 MOST_PROCESSES = 16
+MEMORY = 1 << 30  # bytes for the pictures that all processes decode at a time
 LEFT_OUT = 0.01  # the share of pictures that may be unusable
 LISTED = 20
 NAMES = Path(".work/left_out")
@@ -41,20 +42,22 @@ def save(folder: Path, source: Path, wanted: "Pictures") -> None:
     with files.replacing(folder) as temporary:
         spool = temporary / "spool"
         classes, splits = layout.arrange(source, contents.contents(source, spool), wanted.test)
+        count = sum(len(split.members) for split in splits.values())
+        room.on_disk(folder, count * wanted.channels * wanted.size**2)
         targets, first = [], 0
         for name, split in splits.items():
             path, shape = temporary / f"{name}_images.npy", (wanted.channels, wanted.size, wanted.size)
             targets.append((str(path), images.allocate(path, (len(split.members), *shape)), first))
             first += len(split.members)
         members = [member for split in splits.values() for member in split.members]
-        unusable = _decode(members, Job(targets, wanted.size, wanted.channels, wanted.smallest))
+        unusable = _decode(members, Job(targets, wanted.size, wanted.channels, wanted.smallest, MEMORY))
         spool.unlink(missing_ok=True)
         _report(source, [(members[i], reason) for i, reason in unusable.items()], len(members), wanted.smallest)
         usable = ~np.isin(np.arange(len(members)), list(unusable))
         labels = {name: _keep(temporary, name, usable[first:first + len(splits[name].labels)], splits[name].labels)
                   for name, (_, _, first) in zip(splits, targets)}
-        facts = {"name": "images", "classes": classes, "source": Path(os.path.abspath(source)).name, "url": "unknown",
-                 "licence": "unknown", "left_out": len(unusable)}
+        facts = {"name": "images", "classes": classes, "source": printable(Path(os.path.abspath(source)).name),
+                 "url": "unknown", "licence": "unknown", "left_out": len(unusable)}
         if source.is_file():
             facts["source_sha256"] = files.sha256(source)
         if wanted.deduplicate:
@@ -69,12 +72,27 @@ def save(folder: Path, source: Path, wanted: "Pictures") -> None:
 
 
 def _decode(members: list[Member], job: Job) -> dict[int, str]:
-    """Writes the images of all `members`; returns why it could not, by number in the order of the names."""
+    """Writes the images of all `members`; returns why it could not, by number in the order of the names.
+
+    Pictures that take more than a process' share of MEMORY are decoded by fewer processes afterwards.
+    """
     numbers = sorted(range(len(members)), key=lambda i: (members[i].file, members[i].offset))  # as the disk has them
+    count = max(1, min(_cores(), MOST_PROCESSES, -(-len(members) // BATCH)))
+    failures: dict[int, str] = {}
+    while numbers:
+        failures |= _decoded(members, numbers, job._replace(most=MEMORY // count), count)
+        numbers = [i for i in numbers if decoding.LARGE in failures.get(i, "")] if count > 1 else []
+        for i in numbers:
+            del failures[i]
+        count = -(-count // 4)
+    return dict(sorted(failures.items(), key=lambda failure: contents.order(members[failure[0]])))
+
+
+def _decoded(members: list[Member], numbers: list[int], job: Job, count: int) -> dict[int, str]:
+    """Writes the images of the members at `numbers`, by `count` processes; returns why it could not, by number."""
     batches = iter([numbers[i:i + BATCH] for i in range(0, len(numbers), BATCH)])
     failures: dict[int, str] = {}
-    count = min(_cores(), MOST_PROCESSES, -(-len(members) // BATCH))
-    bar = tqdm(total=len(members), desc="pictures", unit=" pictures", unit_scale=True, disable=None, file=sys.stderr)
+    bar = tqdm(total=len(numbers), desc="pictures", unit=" pictures", unit_scale=True, disable=None, file=sys.stderr)
     at_work: dict[Any, list[int]] = {}  # for each line, how many pictures each batch has that was sent and not answered
 
     def send(line: Any) -> None:
@@ -90,6 +108,8 @@ def _decode(members: list[Member], job: Job) -> dict[int, str]:
                 done: Any
                 for done in wait(busy):
                     answer = done.recv()
+                    if isinstance(answer, OSError) and answer.filename is None:
+                        raise OSError(answer.errno, f"{answer.strerror}, writing images", job.targets[0][0])
                     if isinstance(answer, Exception):
                         raise answer
                     failures |= dict(answer)
@@ -98,7 +118,7 @@ def _decode(members: list[Member], job: Job) -> dict[int, str]:
     except (EOFError, ConnectionError):
         raise InputError("a process that decodes pictures ended early, perhaps for want of memory; run this "
                          "again") from None
-    return dict(sorted(failures.items(), key=lambda failure: contents.order(members[failure[0]])))
+    return failures
 
 
 @contextmanager
@@ -144,7 +164,7 @@ def _keep(folder: Path, split: str, wanted: np.ndarray, labels: np.ndarray) -> n
 
 def _report(source: Path, unusable: list[tuple[Member, str]], count: int, smallest: int) -> None:
     """Names what is left out, in a file and the first of it on stderr; InputError when it is more than 1 %."""
-    listed = [f"{member.name if member.name.isprintable() else repr(member.name)}: {reason}"
+    listed = [f"{member.name if member.name.isprintable() else repr(member.name)}: {printable(reason)}"
               for member, reason in unusable]
     if not listed:
         return

@@ -1,10 +1,11 @@
 """The files of a folder, a .zip or a .tar: where their bytes are, and the bytes themselves.
 
 Sources are not trusted: nothing is written under a member's name, and a source is refused as a whole, by the name of
-the member, for links, devices, encryption, and more bytes than a member declares. Only a compressed .tar, which cannot
-be read at random, has its pictures copied, one after the other into one file.
+the member, for links, devices, encryption, shared bytes, and more bytes than a member declares. Only a compressed .tar,
+which cannot be read at random, has its pictures copied, one after the other into one file.
 """
 import bz2
+import errno
 import gzip
 import lzma
 import os
@@ -26,13 +27,15 @@ COMPRESSED: dict[str, Callable[..., Any]] = {
     ".txz": lzma.open}
 EXPECTED = "expected a folder, .zip or .tar (.gz, .bz2, .xz) of pictures (png, jpg, webp, bmp, tiff)"
 NOT_ZIP = -1
+HEADER = 30  # bytes before a member's name in a .zip, at least
 LONGEST = 1 << 20  # bytes of a long name, or of other facts, in a .tar
 EXPANSION = 50  # times its own bytes that a compressed .tar may hold
 PADDING = 1 << 20  # bytes after the end of a .tar, at most
 
-# What reading a damaged archive can raise.
-DAMAGE = (OSError, EOFError, ValueError, NotImplementedError, struct.error, zlib.error, lzma.LZMAError,
+# What reading a damaged archive can raise, and for what of it the disk is to blame.
+DAMAGE = (OSError, EOFError, ValueError, NotImplementedError, RecursionError, struct.error, zlib.error, lzma.LZMAError,
           zipfile.BadZipFile, tarfile.TarError)
+OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 class Member(NamedTuple):
@@ -62,6 +65,8 @@ def entries(source: Path, spool: Path) -> Iterator[Entry]:
     name = source.name.lower()
     if source.is_dir():
         return _folder(source)
+    if not source.is_file():
+        raise InputError(f"data.directory: {source} is a pipe or a device; {EXPECTED}")
     if name.endswith(".zip"):
         return _zip(source)
     if name.endswith((".tar", *COMPRESSED)):
@@ -76,8 +81,8 @@ def read(member: Member) -> bytes:
         if member.method == NOT_ZIP:
             content = file.read(member.size)
         else:
-            header = file.read(30)
-            if len(header) < 30 or header[:4] != b"PK\3\4":
+            header = file.read(HEADER)
+            if len(header) < HEADER or header[:4] != b"PK\3\4":
                 raise ValueError("not where the archive's directory says")
             file.seek(sum(struct.unpack("<HH", header[26:])), os.SEEK_CUR)
             content = _inflate(file.read(member.stored), member)
@@ -143,6 +148,11 @@ def _zip(source: Path) -> Iterator[Entry]:
             yield info.filename, None if info.is_dir() else Member(
                 info.filename, str(source), info.header_offset, info.compress_size, info.file_size,
                 info.compress_type, info.CRC)
+        end = 0
+        for info in sorted(archive.infolist(), key=lambda one: one.header_offset):
+            if info.header_offset < end:
+                raise refused(source, info.filename, "shares bytes with another member; expected each of its own")
+            end = info.header_offset + HEADER + info.compress_size
 
 
 def _tar(source: Path, spool: Path) -> Iterator[Entry]:

@@ -41,6 +41,8 @@ def contents(source: Path, spool: Path) -> Contents:
                 _check_size(source, member, total)
                 pictures.append(member._replace(name="/".join(parts)))
     except containers.DAMAGE as error:
+        if isinstance(error, OSError) and error.errno in containers.OF_THE_DISK:
+            raise OSError(error.errno, f"{error.strerror}, unpacking {source}", str(spool)) from None
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"data.directory: {source} is damaged or not what its name says ({reason}); "
                          f"{EXPECTED}") from None
@@ -65,8 +67,13 @@ def _visible(source: Path, spool: Path) -> Iterator[tuple[Folder, Member | None]
         parts = tuple(part for part in plain.split("/") if part not in ("", "."))
         if plain.startswith("/") or re.match("[A-Za-z]:/", plain) or ".." in parts:
             raise containers.refused(source, name, "leads out of the archive; expected names of files inside it")
-        if not any(part.startswith(".") or part == "__MACOSX" for part in parts):
-            yield parts, member
+        if any(part.startswith(".") or part == "__MACOSX" for part in parts):
+            continue
+        # Classes are called after folders, in terminals, tables and plots.
+        if not all(part.isprintable() for part in (parts if member is None else parts[:-1])):
+            raise containers.refused(source, name, "is in a folder whose name is not UTF-8 or cannot be printed; "
+                                     "expected another name")
+        yield parts, member
 
 
 def _check_size(source: Path, member: Member, total: int) -> None:

@@ -20,21 +20,28 @@ from pipeline.errors import InputError
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")  # whatever the suffix; some others start programs
 GAP = 4  # a JPEG is decoded at a fraction of its size, but at least so many times the wanted one
 SMALL = "below data.pictures.smallest"
+LARGE = "bytes of memory to decode"
+# Bytes for each pixel that decoding takes at most, by the mode of the picture, and of progressive JPEGs at full size.
+PEAK, PEAKS, PROGRESSIVE = 20, {"I": 32, "I;16": 32, "I;16B": 32, "F": 32}, 10
 
 
 class Job(NamedTuple):
     """What every process is told first: how pictures are decoded, and where to.
 
     `targets` has for each split the file, the byte at which its first image begins, and the number of that image.
+    A picture may take `most` bytes of memory.
     """
     targets: list[tuple[str, int, int]]
     size: int
     channels: int
     smallest: int
+    most: int
 
 
-def decode(content: bytes, size: int, channels: int, smallest: int) -> np.ndarray:
+def decode(content: bytes, size: int, channels: int, smallest: int, most: int = 1 << 30) -> np.ndarray:
     """A picture file as uint8 (channels, size, size); ValueError, or what PIL raises, when it cannot be used.
+
+    Also when more than about `most` bytes of memory were needed.
 
     Of several frames the first counts. 16-bit grey, and 32-bit integers up to 65535, are divided by 257, 32-bit floats
     are 0..1. Colours are taken for sRGB; luma is ITU-R 601.
@@ -50,6 +57,10 @@ def decode(content: bytes, size: int, channels: int, smallest: int) -> np.ndarra
         if min(width, height) < smallest:
             raise ValueError(f"{width}x{height} pixels, {SMALL} ({smallest})")
         picture.draft(None, (GAP * size, GAP * size))
+        progressive = PROGRESSIVE * width * height if "progressive" in picture.info else 0
+        needed = len(content) + progressive + PEAKS.get(picture.mode, PEAK) * picture.width * picture.height
+        if needed > most:
+            raise ValueError(f"{width}x{height} pixels, {needed:,} {LARGE}; expected at most {most:,}")
         picture.load()
         with suppress(Exception):  # what a camera noted can be damaged where the picture is not
             ImageOps.exif_transpose(picture, in_place=True)
@@ -89,7 +100,9 @@ def _decode_batch(batch: list[tuple[int, Member]], job: Job, opened: list[Any]) 
     failures = []
     for number, member in batch:
         try:
-            pixels = decode(containers.read(member), job.size, job.channels, job.smallest)
+            if (needed := member.stored + member.size) > job.most:
+                raise ValueError(f"{needed:,} {LARGE}; expected at most {job.most:,}")
+            pixels = decode(containers.read(member), job.size, job.channels, job.smallest, job.most - needed)
         except InputError:
             raise
         except Exception as error:  # decoders raise anything
@@ -115,8 +128,13 @@ def _plain(picture: Image.Image, mode: str) -> Image.Image:
                              f"expected 0 to {highest}")
         picture = Image.fromarray((values * (255 / highest) + 0.5).astype(np.uint8))
     elif picture.has_transparency_data:
-        colours = picture.convert("RGBA")
+        colours = _converted(picture, "RGBA")
         picture = Image.new("RGB", picture.size, "white")
         picture.paste(colours, mask=colours.getchannel("A"))
     # Palettes, CMYK and the like have no luma of their own.
-    return picture.convert("RGB").convert(mode) if picture.mode != "L" else picture.convert(mode)
+    return _converted(picture if picture.mode == "L" else _converted(picture, "RGB"), mode)
+
+
+def _converted(picture: Image.Image, mode: str) -> Image.Image:
+    """The picture in that mode: itself if it has it, where PIL would copy it."""
+    return picture if picture.mode == mode else picture.convert(mode)

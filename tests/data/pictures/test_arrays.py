@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import psutil
@@ -426,3 +427,66 @@ def test_eurosat_is_taken_pixel_by_pixel(tmp_path: Path) -> None:
             expected = np.asarray(Image.open(io.BytesIO(opened.read(name))))
             assert np.array_equal(dataset.test_images[i].transpose(1, 2, 0), expected)
             assert dataset.meta["classes"][dataset.test_labels[i]] == name.split("/")[1]
+
+
+PEAK = """
+import sys
+from pipeline.data.pictures import decoding
+def status(key):
+    return next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith(key))
+content = open(sys.argv[1], "rb").read()
+decoding.decode(open(sys.argv[2], "rb").read(), 64, 3, 8)  # loads what is loaded once
+open("/proc/self/clear_refs", "w").write("5")
+before = status("VmRSS")
+decoding.decode(content, 64, 3, 8, 1 << 40)
+print(status("VmHWM") - before)
+"""
+
+
+@pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="Linux tells the most memory there was")
+@pytest.mark.parametrize(("mode", "kind"), [("RGBA", "PNG"), ("LA", "PNG"), ("I;16", "PNG"), ("RGBA", "WEBP"),
+                                            ("F", "TIFF"), ("I", "TIFF"), ("CMYK", "JPEG")])
+def test_decoding_takes_no_more_memory_than_it_reckons_with(tmp_path: Path, mode: str, kind: str) -> None:
+    side, turned = 1500, Image.Exif()
+    turned[274] = 6
+    options = {"WEBP": {"lossless": True, "method": 0}, "JPEG": {"progressive": True}}.get(kind, {})
+    for name, length in (("large", side), ("small", 32)):
+        Image.new(mode, (length, length)).save(tmp_path / name, kind, exif=turned, **options)
+    content = (tmp_path / "large").read_bytes()
+    result = subprocess.run([sys.executable, "-c", PEAK, tmp_path / "large", tmp_path / "small"], cwd=ROOT,
+                            capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    rate = 1 if kind == "JPEG" else decoding.PEAKS.get(mode, decoding.PEAK)
+    reckoned = len(content) + side ** 2 * (decoding.PROGRESSIVE if kind == "JPEG" else 0) + side ** 2 * rate
+    assert int(result.stdout) < reckoned
+    with pytest.raises(ValueError, match=decoding.LARGE):
+        decoding.decode(content, 64, 3, 8, int(result.stdout) // 2)
+
+
+def test_large_pictures_are_decoded_by_fewer_processes_and_too_large_ones_left_out(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = {f"{i:03}.png": encode(Image.new("RGB", (8 + 20 * (i % 8 == 0),) * 2, (i, 0, 0))) for i in range(64)}
+    source = make(tmp_path / "pictures", pictures)
+    expected = saved(source)
+    counts, decoded = [], arrays._decoded
+
+    def noted(*given: Any) -> dict[int, str]:
+        counts.append((len(given[1]), given[3]))
+        return decoded(*given)
+
+    monkeypatch.setattr(arrays, "_decoded", noted)
+    monkeypatch.setattr(arrays, "_cores", lambda: 4)
+    monkeypatch.setattr(arrays, "MEMORY", 20_000)  # a share of it is enough for 8x8 pixels, all of it for 28x28
+    shutil.rmtree(tmp_path / "data")
+    found = saved(source)
+    assert counts == [(64, 4), (8, 1)] and found.digest == expected.digest
+    monkeypatch.setattr(arrays, "MEMORY", 10_000)
+    with pytest.raises(InputError, match="8 of 64 pictures cannot be used; .* bytes of memory to decode; expected at"):
+        saved(source)
+
+
+def test_a_disk_that_is_too_small_is_said_before_anything_is_decoded(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
+    with pytest.raises(InputError, match="needs .* GB of disk, 1e-06 are free"):
+        saved(make(tmp_path / "pictures", coloured(20)))

@@ -143,6 +143,37 @@ def backward(path: Path) -> Path:
 
 
 BIG = (65 << 20).to_bytes(4, "little")
+
+
+def overlapping(path: Path) -> Path:
+    """A .zip whose second member is the first one once more, under another name."""
+    with zipfile.ZipFile(make(path, TWO), "a") as archive:
+        archive.infolist()[1].header_offset = archive.infolist()[0].header_offset
+        archive.comment = b"so that its directory is written anew"
+    return path
+
+
+def chained(path: Path) -> Path:
+    """A .tar of long names, each of which names the next: tarfile follows them one inside the other."""
+    name = tarfile.TarInfo("././@LongLink")
+    name.type, name.size = tarfile.GNUTYPE_LONGNAME, 2
+    path.write_bytes((name.tobuf(tarfile.GNU_FORMAT) + b"x\0".ljust(512, b"\0")) * 2000)
+    return path
+
+
+def piped(path: Path) -> Path:
+    os.mkfifo(path)
+    return path
+
+
+def oddly_named(path: Path, name: bytes) -> Path:
+    folder = os.path.join(os.fsencode(path), name)
+    os.makedirs(folder)
+    with open(os.path.join(folder, b"x.png"), "wb") as file:
+        file.write(b"x")
+    return path
+
+
 TWO = {"a/x.png": b"x" * 2000, "b/y.png": b"y" * 2000}
 REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
     "parent": (lambda p: make(p / "s.zip", {"a/../../x.png": b"x"}), r"'a/../../x.png' leads out of the archive"),
@@ -168,6 +199,14 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
     "twice": (lambda p: make(p / "s.tar", {"a/x.png": b"x", "a//x.png": b"y"}), "'a/x.png' is there twice"),
     "long header": (lambda p: long_header(p / "s.tar"), "header of type b'L' declares 8,589,934,592 bytes"),
     "backward": (lambda p: backward(p / "s.tar"), "s.tar"),
+    "overlapping": (lambda p: overlapping(p / "s.zip"), "'b/y.png' shares bytes with another member"),
+    "chained headers": (lambda p: chained(p / "s.tar"), r"s\.tar is damaged .*recursion"),
+    "pipe as archive": (lambda p: piped(p / "s.tar"), r"s\.tar is a pipe or a device; expected a folder"),
+    "escape": (lambda p: make(p / "s.zip", {"\x1b[2J/x.png": b"x"}), r"'\\x1b\[2J/x\.png' is in a folder whose name"),
+    "turned around": (lambda p: make(p / "s.zip", {"a\u202eb/x.png": b"x"}),
+                      r"'a\\u202eb/x\.png' is in a folder whose"),
+    "not UTF-8": (lambda p: oddly_named(p / "s", b"caf\xe9"),
+                  r"'caf\\udce9(/x\.png)?' is in a folder whose name is not UTF-8"),
     "absent": (lambda p: p / "s.zip", "does not exist; expected a folder, .zip or .tar"),
     "type": (lambda p: make(p, {"s.rar": b"Rar!"}) / "s.rar", "s.rar is a file of another type; expected a folder"),
     "empty": (lambda p: make(p / "s", {"a/": b""}), "holds no pictures; expected a folder, .zip"),
