@@ -1,4 +1,5 @@
 """Training states that can be resumed exactly, and trained models as files that hold no code."""
+import hashlib
 import io
 import json
 from dataclasses import dataclass, field, fields
@@ -19,9 +20,15 @@ from pipeline.gan.networks import Network
 from pipeline.gan.updates import State
 from pipeline.params.sections import Sampling
 
+DIGEST = 32  # bytes in front of a checkpoint
+
+
+class DamagedError(Exception):
+    """A checkpoint is not what was written."""
+
 
 def save_state(path: Path, state: State, notes: Any) -> None:
-    """Writes `state` and `notes` (numbers, strings, lists, dicts) to `path`, whole or not at all."""
+    """Writes `state` and `notes` (numbers, strings, lists, dicts) to `path` behind a digest, whole or not at all."""
     content = {
         "G": state.G.state_dict(), "D": state.D.state_dict(),
         "optimiser_G": state.optimiser_G.state_dict(), "optimiser_D": state.optimiser_D.state_dict(),
@@ -30,12 +37,18 @@ def save_state(path: Path, state: State, notes: Any) -> None:
         content["average"] = state.average.state_dict()
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    files.write(path, buffer.getvalue())
+    files.write(path, hashlib.sha256(buffer.getbuffer()).digest() + buffer.getvalue())
 
 
 def load_state(path: Path, state: State) -> Any:
-    """Brings `state` to what was saved in `path`, and returns the notes."""
-    content = torch.load(path, map_location="cpu", weights_only=True)
+    """Brings `state` to what was saved in `path`, and returns the notes.
+
+    DamagedError when these are not the bytes that were written; `state` stays as it was. OSError when there are none.
+    """
+    sealed = memoryview(path.read_bytes())
+    if hashlib.sha256(sealed[DIGEST:]).digest() != sealed[:DIGEST]:
+        raise DamagedError(f"{path}: a damaged checkpoint of {len(sealed):,} bytes")
+    content = torch.load(io.BytesIO(sealed[DIGEST:]), map_location="cpu", weights_only=True)
     state.G.load_state_dict(content["G"])
     state.D.load_state_dict(content["D"])
     state.optimiser_G.load_state_dict(content["optimiser_G"])

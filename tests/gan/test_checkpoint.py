@@ -66,3 +66,16 @@ def test_a_state_goes_on_from_disk_as_if_it_had_never_stopped(tmp_path: Path, da
     assert go_on(resumed) == progress[2:]
     for key, value in undisturbed.G.state_dict().items():
         assert torch.equal(value, resumed.G.state_dict()[key])
+
+
+@pytest.mark.parametrize("damage", [b"", b"nonsense", "truncated", "a bit"])
+def test_a_damaged_state_is_refused_and_changes_nothing(tmp_path: Path, damage: bytes | str) -> None:
+    path, state = tmp_path / "state.pt", training.start(SLIDES, RUN, 0, FP32)
+    checkpoint.save_state(path, training.start(SLIDES, RUN, 1, FP32), {})
+    content = path.read_bytes()
+    path.write_bytes(damage if isinstance(damage, bytes) else content[:-9] if damage == "truncated" else (
+        content[:999] + bytes([content[999] ^ 1]) + content[1000:]))
+    with pytest.raises(checkpoint.DamagedError, match=r"state\.pt: a damaged checkpoint of [\d,]+ bytes$"):
+        checkpoint.load_state(path, state)
+    expected = training.start(SLIDES, RUN, 0, FP32).G.state_dict()
+    assert all(torch.equal(value, expected[key]) for key, value in state.G.state_dict().items())
