@@ -14,7 +14,7 @@ import torch
 from PIL.Image import Image
 from tqdm import tqdm
 
-from pipeline import files
+from pipeline import files, stopping
 from pipeline.data import pixels
 from pipeline.errors import InputError
 from pipeline.gan import checkpoint, collapse, losses, parallel, sampling
@@ -80,21 +80,30 @@ class Observer:
     first: bool = True
 
     def resume(self, state: State) -> Curves:
-        """Brings `state` to its last checkpoint, if there is one that is whole; the curves until then."""
+        """Brings `state` to its last checkpoint, if there is one that is whole; the curves until then.
+
+        One that is damaged is removed, and said to be so; one that cannot be read is an OSError.
+        """
         path = self.scratch / STATE
         try:
             return Curves(**checkpoint.load_state(path, state)) if path.exists() else Curves()
         except InputError as error:
             if self.first:
                 tqdm.write(f"{error}; the training begins anew", file=sys.stderr)
+            path.unlink(missing_ok=True)
             return Curves()
 
     def observe(self, steps: Iterator[Progress], state: State, curves: Curves) -> Iterator[Progress]:
         """Passes `steps` of the training of `state` on; `curves` has their losses and, where due, distances.
 
         Each snapshot's picture is in the scratch folder's samples by then, and the best generator, where the run keeps
-        it, in BEST. A run that ends on a collapse ends there, after a last snapshot.
+        it, in BEST. A run that ends on a collapse ends there, after a last snapshot. One that is asked to stop leaves
+        a checkpoint and raises Stopped, all its processes at the same place.
         """
+        with stopping.patiently():
+            yield from self._observe(steps, state, curves)
+
+    def _observe(self, steps: Iterator[Progress], state: State, curves: Curves) -> Iterator[Progress]:
         if curves.signs and state.run.on_collapse == "stop":  # it had ended so, and was killed before it was saved
             return
         saved = time.monotonic()
@@ -109,9 +118,12 @@ class Observer:
             if stop and not due:
                 values |= self._snapshot(state, curves, progress.images_seen)
             self.tracker.metrics(values, progress.images_seen)
-            if self.first and time.monotonic() - saved >= self.params.checkpoint_seconds:
+            asked = any(parallel.gathered(stopping.asked()))
+            if self.first and (asked or time.monotonic() - saved >= self.params.checkpoint_seconds):
                 checkpoint.save_state(self.scratch / STATE, state, vars(curves))
                 saved = time.monotonic()
+            if asked:
+                stopping.obey()
             yield progress
             if stop:
                 return

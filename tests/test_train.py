@@ -103,3 +103,21 @@ def test_a_curve_of_one_point_has_no_best(study: Params) -> None:
     study({"train.keep": "best", "train.epochs": 1, "train.fid_every": 5000})
     with pytest.raises(InputError, match="keep = 'best': the curve of one epoch of 1437 images has one point"):
         train.train("test4", 0)
+
+
+def test_a_training_whose_checkpoint_is_damaged_says_so_and_begins_anew(study: Params, studied: Path) -> None:
+    study({"train.checkpoint_seconds": 0})
+    folder = Path(".work/train")
+
+    def dying(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(checkpoint, "save_model", dying)
+        train.train("test4", 0)
+    path, = folder.glob(f"*/{observing.STATE}")
+    path.write_bytes(path.read_bytes()[:-9])
+    result = stage("train", "test4", "0")
+    assert result.returncode == 0 and "Traceback" not in result.stderr
+    assert "state.pt: a damaged checkpoint of" in result.stderr and "resuming" not in result.stderr
+    assert model_of().digest == model_of(studied).digest

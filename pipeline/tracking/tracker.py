@@ -19,7 +19,7 @@ from typing import Any
 from PIL.Image import Image
 from torch import nn
 
-from pipeline import files, folders
+from pipeline import files, folders, stopping
 from pipeline.tracking.store import Description, NotYet, Store
 
 FLUSH_SECONDS = 5.0  # what is reported is collected for so long and written together
@@ -42,7 +42,7 @@ def run(description: Description) -> Iterator["Tracker"]:
         status = "KILLED"
         raise
     finally:
-        tracker.close(status)
+        tracker.close(status, stopping.CLOSE_SECONDS if status == "KILLED" else CLOSE_SECONDS + RETRY_SECONDS)
 
 
 class Tracker:
@@ -111,12 +111,12 @@ class BackgroundTracker(Tracker):
         store = self.store
         return f"/#/experiments/{store.experiment_id}/runs/{store.run_id}" if store.run_id else ""
 
-    def close(self, status: str) -> None:
-        """Ends the run; returns when all is written or, after CLOSE_SECONDS, when what is left lies in a file."""
-        self.deadline = time.monotonic() + CLOSE_SECONDS
+    def close(self, status: str, seconds: float = CLOSE_SECONDS + RETRY_SECONDS) -> None:
+        """Ends the run; returns when all is written or, after `seconds`, when what is left lies in a file."""
+        self.deadline = time.monotonic() + seconds - RETRY_SECONDS
         self.entries.put(Entry("close", {"status": status}))
         self.entries.put(None)
-        self.thread.join(CLOSE_SECONDS + RETRY_SECONDS)
+        self.thread.join(seconds)
         with suppress(queue.Empty):
             while True:
                 if (entry := self.entries.get_nowait()) is not None:
