@@ -39,13 +39,13 @@ TINY = {"search.space.batch": [32, 64, 100, 256], "search.images": 400, "search.
 
 
 @pytest.fixture(scope="session")
-def judges(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where judges are kept that tests share."""
-    return tmp_path_factory.mktemp("judges")
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where classifiers are kept that tests share."""
+    return tmp_path_factory.mktemp("classifiers")
 
 
 @pytest.fixture
-def project(params: Params, judges: Path, tmp_path: Path) -> Callable[..., Path]:
+def project(params: Params, fitted: Path, tmp_path: Path) -> Callable[..., Path]:
     """Makes tmp_path a study that a search can begin in, with the changes to params.yaml that one names."""
     def change(changes: dict[str, Any] | None = None) -> Path:
         params(TINY | (changes or {}))
@@ -54,7 +54,7 @@ def project(params: Params, judges: Path, tmp_path: Path) -> Callable[..., Path]
     change()
     images.save(tmp_path / "data/arrays/digits", digits.arrays(), digits.FACTS)
     (tmp_path / ".work").mkdir()
-    (tmp_path / ".work/reference").symlink_to(judges)
+    (tmp_path / ".work/reference").symlink_to(fitted)
     return change
 
 
@@ -201,7 +201,7 @@ def test_no_trial_sees_validation_images_and_none_sees_test_images(setup: Callab
     assert not (other.validation_images == lab.validation_images).all()
 
 
-def test_the_judge_is_fitted_on_the_images_that_trials_train_on(
+def test_the_classifier_is_fitted_on_the_images_that_trials_train_on(
         setup: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
     original, fitted = classifier.fit, []
 
@@ -210,7 +210,7 @@ def test_the_judge_is_fitted_on_the_images_that_trials_train_on(
         return original(shown, labels, *words)
 
     monkeypatch.setattr(classifier, "fit", fit)
-    changed = {"reference.seed": 5}  # a judge that no other test has
+    changed = {"reference.seed": 5}  # a classifier that no other test has
     lab = setup(changed)
     assert fitted == [[image.tobytes() for image in lab.train_images]]
     assert set(fitted[0]).isdisjoint(image.tobytes() for image in lab.validation_images)
@@ -468,8 +468,8 @@ def test_other_conditions_are_another_study(project: Callable[..., Path], change
     folder = project()
     dataset = images.load(folder / "data/arrays/digits")
     before = conditions_of(reading.load(), dataset, FP32)
-    project({"search.n_trials": 99, "reference.judges": 3, "search.storage": "postgresql+psycopg://u:s3cret@host/db",
-             "train.checkpoint_seconds": 100.0})
+    project({"search.n_trials": 99, "reference.classifiers": 3,
+             "search.storage": "postgresql+psycopg://u:s3cret@host/db", "train.checkpoint_seconds": 100.0})
     assert conditions_of(reading.load(), dataset, FP32) == before
     half = replace(FP32, dtype=torch.bfloat16)
     assert conditions_of(reading.load(), dataset, half) != before

@@ -58,8 +58,8 @@ class ReferenceFit(Section):
     """Section reference: how the classifiers are fitted whose features distances are measured in.
 
     `net` is `small`, three convolutions, enough for digits, or `residual`, for photographs. With `augment` images are
-    shifted and mirrored at random. The `judges` differ in their seeds, from `seed` on: the first measures, the others
-    tell how far rankings depend on it.
+    shifted and mirrored at random. The `classifiers` differ in their seeds, from `seed` on: the first measures, the
+    others tell how far rankings depend on it.
     """
     net: Literal["small", "residual"] = "small"
     epochs: Count = 2
@@ -67,7 +67,7 @@ class ReferenceFit(Section):
     lr: Rate = 0.003
     augment: bool = False
     seed: Seed = 0
-    judges: Annotated[int, Field(ge=1, le=9)] = 2
+    classifiers: Annotated[int, Field(ge=1, le=9)] = 2
 
 
 @dataclass(frozen=True, kw_only=True)

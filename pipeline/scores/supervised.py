@@ -89,4 +89,4 @@ def choose(lesson: Lesson, train: Examples, validation: Examples, rates: Sequenc
         seen[lr].append(accuracy)
         if len(seen[lr]) - np.argmax(seen[lr]) > PATIENCE:
             break
-    return lr, lengths[np.argmax(seen[lr])]
+    return lr, lengths[int(np.argmax(seen[lr]))]
