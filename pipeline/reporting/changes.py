@@ -51,7 +51,7 @@ class Change:
 
 
 class Ranking(NamedTuple):
-    """How another classifier ranks the runs: Kendall's tau with the first, and neighbours of the first that it swaps."""
+    """How another classifier ranks the runs: Kendall's tau with the first, and neighbours that it swaps."""
     number: int
     tau: float
     swapped: list[tuple[str, str]]
