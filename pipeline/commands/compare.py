@@ -5,11 +5,12 @@ Scores are paired by seed where both runs have it. One training each decides not
 import argparse
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import folders
+from pipeline import folders, records
 from pipeline.errors import InputError
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ def controls_of(home: Path) -> dict[str, Any]:
     path = home / folders.report("controls") / "scores.json"
     if not path.exists():
         raise InputError(f"{path} not found: `dvc repro controls` makes it" + (f" in {home}" if home.name else ""))
-    found: dict[str, Any] = json.loads(path.read_text())
+    found: dict[str, Any] = records.read(path, dict[str, float], "run `dvc repro controls`" + (
+        f" in {home}" if home.name else ""))
     return found
 
 
@@ -106,13 +108,37 @@ def read(name: str, home: Path, label: str) -> "tuple[Result, Study]":
     if Names.of(found.scores).relative not in found.scores:
         raise InputError(f"{name}: scored by older code, without relative distances; {again} scores it anew")
     for seed in study.seeds:
-        model = home / folders.model(label, seed) / "model.json"
-        known: dict[str, Any] = json.loads(model.read_text())["run"] if model.exists() else {}
-        for key, value in asdict(run).items() if known else ():
-            if known.get(key) != value:
-                raise InputError(f"{name} was scored with {key} {known.get(key)}, {home / reading.PARAMS} has {value} "
-                                 f"now; {again} trains and scores it")
+        for known, today in known_of(home, label, seed, study):
+            for key, value in today.items():
+                if known.get(key, value) != value:
+                    raise InputError(f"{name} was scored with {key} {known[key]}, {home / reading.PARAMS} has {value} "
+                                     f"now; {again} trains and scores it")
     return replace(found, name=name.strip("/").removeprefix("models/")), study
+
+
+def known_of(home: Path, label: str, seed: int, study: "Study") -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """What a training and its scores were made with, and what the study says now: as the model has it, and DVC."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from pipeline.params import reading
+    from pipeline.params.scoring import Evaluate
+    from pipeline.params.sections import Run, Train
+    train, run = asdict(study.train), asdict(study.runs[label])
+    model = home / folders.model(label, seed) / "model.json"
+    if model.exists():
+        facts = records.read(model, dict[str, Any], f"run `dvc repro train@{label}-{seed}`")
+        yield facts.get("run", {}), run
+        yield facts.get("train", {}), {key: value for key, value in train.items() if key not in run}
+    try:
+        stages = reading.yaml(home / "dvc.lock")["stages"]
+        trained, scored = (stages[f"{name}@{label}-{seed}"]["params"]["params.yaml"] for name in ("train", "evaluate"))
+        shared = reading.inherited({"train": trained["train"], "runs": {label: trained[f"runs.{label}"]}})
+        yield asdict(TypeAdapter(Train).validate_json(json.dumps(trained["train"] or {}))), {
+            key: value for key, value in train.items() if key not in run}
+        yield asdict(TypeAdapter(Run).validate_json(json.dumps(shared["runs"][label]))), run
+        yield asdict(TypeAdapter(Evaluate).validate_json(json.dumps(scored["evaluate"] or {}))), asdict(study.evaluate)
+    except (FileNotFoundError, KeyError, TypeError, ValidationError):  # DVC has not run it, or not with such parameters
+        return
 
 
 def settings(found: "list[Result]", studies: "list[Study]") -> "Table":

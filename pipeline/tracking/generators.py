@@ -4,16 +4,24 @@ import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import torch
+from pydantic import TypeAdapter
 from torch import Tensor, nn
+from typing_extensions import TypedDict
 
 from pipeline.errors import DivergedError, InputError
 from pipeline.gan import literature, sampling
+from pipeline.gan.checkpoint import Described
 from pipeline.gan.fast import switch
+from pipeline.params import reading
+from pipeline.tracking import graphs
+
+if TYPE_CHECKING:
+    from pipeline.tracking.serving import Generator
 
 CODE = Path(__file__).with_name("serving.py")
 
@@ -50,16 +58,20 @@ def log(G: nn.Module, network: dict[str, Any]) -> str:
 def load(address: str) -> tuple[dict[str, Any], Callable[[Tensor], np.ndarray]]:
     """The arguments of `literature.network` that the model at `address` was logged with, and what makes images of rows.
 
-    The model's own code runs here. InputError when there is no model, or it is no generator of this project;
-    DivergedError when images are not finite.
+    `address` is models:/…, runs:/… or the file:/… of a folder. No code of the model runs: its graph is read by this
+    project's, after `graphs` has found it harmless. InputError when there is no model, or it is no generator of this
+    project; DivergedError when images are not finite.
     """
-    os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+    if not address.startswith(("models:/", "runs:/", "file:/")):
+        raise InputError(f"{address}: expected models:/…, runs:/… or file:/…; copy what is elsewhere into a folder "
+                         "first")
+    os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
     import mlflow
     from mlflow.exceptions import MlflowException
     try:
-        made = mlflow.pyfunc.load_model(address).unwrap_python_model()
-        network: dict[str, Any] = made.facts["network"]
-    except Exception as error:  # whatever MLflow, its store, the network and code that is not ours raise
+        folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=address))
+        made = _read(folder)
+    except Exception as error:  # whatever MLflow, its store, the network and files that are not ours raise
         raise InputError(f"{address}: not a generator that this project has logged to MLflow "
                          f"({(str(error).splitlines() or [type(error).__name__])[0]})") from None
 
@@ -70,4 +82,32 @@ def load(address: str) -> tuple[dict[str, Any], Callable[[Tensor], np.ndarray]]:
         except MlflowException as error:
             raise DivergedError(f"{address}: {error.message}") from None
 
-    return network, images
+    return made.facts["network"], images
+
+
+class Facts(TypedDict):
+    """What a logged generator is asked by."""
+    network: Described
+    z_dim: int
+    prior: str
+    classes: int
+    low: float
+
+
+def _read(folder: Path) -> "Generator":
+    """The generator that was logged to `folder`; ValueError and others when there is none, or it is not harmless."""
+    from mlflow.pyfunc import PythonModelContext
+
+    from pipeline.tracking.serving import Generator
+    flavour = reading.yaml(folder / "MLmodel")["flavors"]["python_function"]
+    facts = TypeAdapter(Facts).validate_python(flavour["config"])
+    network = literature.network(**flavour["config"]["network"])
+    if any(getattr(network, name) != facts[name] for name in ("z_dim", "prior", "classes", "low")):
+        raise ValueError("its facts are not those of its network")
+    graph = (folder / flavour["artifacts"]["graph"]["path"]).resolve()
+    if not graph.is_relative_to(folder.resolve()) or not graph.is_file():
+        raise ValueError("its graph is not among its files")
+    graphs.check(graph)
+    made = Generator()
+    made.load_context(PythonModelContext({"graph": str(graph)}, dict(facts)))
+    return made

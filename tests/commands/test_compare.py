@@ -2,10 +2,12 @@
 import math
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from ruamel.yaml import YAML
 from scipy import stats
 
 from pipeline.commands import compare
@@ -133,3 +135,25 @@ def test_the_command_prints_it_and_its_help_an_example(reports: Path) -> None:
     assert line(result.stdout, "fid_classifier_10k ")[5] == "30.1"
     assert result.stdout.splitlines()[-1].split()[-1] == "made/curves.png" and Path("made/curves.png").exists()
     assert compare.EXAMPLE in python("-m", "pipeline", "compare", "--help").stdout
+
+
+@pytest.mark.parametrize(("section", "key", "value"), [
+    ("evaluate", "neighbours", 9), ("evaluate", "seeds", 7), ("train", "batch_norm", "running"),
+    ("train", "epochs", 20), ("train", "statistics_images", 300), ("runs.test4", "epochs", 9)])
+def test_scores_that_dvc_recorded_with_other_parameters_are_refused(
+        reports: Path, tmp_path: Path, section: str, key: str, value: int | str) -> None:
+    params = YAML(typ="safe").load((tmp_path / "params.yaml").read_text())
+    trained = {"train": dict(params["train"]), "runs.test4": dict(params["runs"]["test4"]), "hardware": None}
+    recorded = {"train@test4-0": trained, "evaluate@test4-0": {"evaluate": dict(params["evaluate"])}}
+
+    def written(stages: dict[str, Any]) -> None:
+        with open(tmp_path / "dvc.lock", "w") as file:
+            YAML().dump({"schema": "2.0", "stages": {
+                name: {"cmd": "x", "params": {"params.yaml": found}} for name, found in stages.items()}}, file)
+
+    written(recorded)
+    compared("test3", "test4")
+    next(found for found in recorded.values() if section in found)[section][key] = value
+    written(recorded)
+    with pytest.raises(InputError, match=rf"test4 was scored with {key} {value}, .*evaluate@test4-0"):
+        compared("test3", "test4")

@@ -1,6 +1,9 @@
 """Generators in MLflow: the same images in Python, from the command line and over HTTP, and no pickle anywhere."""
 import json
 import os
+import pickle
+import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -17,6 +20,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from ruamel.yaml import YAML
 
 from pipeline.errors import DivergedError, InputError
 from pipeline.gan import sampling
@@ -144,6 +148,106 @@ def test_an_address_of_nothing_or_of_something_else_is_one_line(project: Path) -
         with pytest.raises(InputError, match="not a generator that this project has logged to MLflow") as error:
             generators.load(address)
         assert "\n" not in str(error.value)
+
+
+def other_model(folder: Path, code: str) -> str:
+    """The address of a model that is not this project's, and runs `code` when MLflow loads it."""
+    (folder / "other.py").write_text(
+        f"import mlflow, pandas, pathlib\n{code}\nclass Other(mlflow.pyfunc.PythonModel):\n"
+        "    def predict(self, context, model_input: pandas.DataFrame): return\nmlflow.models.set_model(Other())\n")
+    with mlflow.start_run():
+        logged = mlflow.pyfunc.log_model(name="other", python_model=str(folder / "other.py"), pip_requirements=[])
+    return str(logged.model_uri)
+
+
+def test_a_model_of_somebody_else_is_refused_before_any_of_its_code_runs(
+        project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = other_model(tmp_path, f"pathlib.Path({str(tmp_path / 'ran')!r}).touch()")
+    (tmp_path / "ran").unlink()  # MLflow runs what it logs
+    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "true")
+    for where in (address, Path(mlflow.artifacts.download_artifacts(address)).as_uri()):
+        with pytest.raises(InputError, match="not a generator that this project has logged"):
+            generators.load(where)
+    assert not (tmp_path / "ran").exists() and os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] == "false"
+
+
+def test_a_model_whose_code_was_changed_is_read_without_it(project: Path, tmp_path: Path) -> None:
+    folder = copied(addresses(project)["guidelines-28"], tmp_path)
+    (folder / "serving.py").write_text(f"import pathlib\npathlib.Path({str(tmp_path / 'ran')!r}).touch()\n")
+    network, images = generators.load(folder.as_uri())
+    assert network["name"] == "guidelines-28" and images(torch.zeros(1, 100)).shape == (1, 1, 28, 28)
+    assert not (tmp_path / "ran").exists()
+
+
+def copied(address: str, target: Path) -> Path:
+    """A copy of the files of a model."""
+    return Path(shutil.copytree(mlflow.artifacts.download_artifacts(address), target / "model"))
+
+
+class Pickled:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("attack", ["inputs", "weights", "extra", "name", "dimension", "guard", "operator", "file"])
+def test_a_graph_that_could_run_code_is_refused_before_it_is_read(project: Path, tmp_path: Path, attack: str) -> None:
+    """Each of these is what torch.export.load, or the module that it makes, would run."""
+    folder = copied(addresses(project)["guidelines-28"], tmp_path)
+    graph, = folder.rglob("*.pt2")
+    with zipfile.ZipFile(graph) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    name = next(one for one in content if one.endswith("models/model.json"))
+    weights = next(one for one in content if one.endswith("weights_config.json"))
+    text, code = content[name].decode(), f"__import__('pathlib').Path({str(tmp_path / 'ran')!r}).touch()"
+    evil = pickle.dumps(Pickled(tmp_path / "ran"))
+    match attack:
+        case "inputs":
+            content[name.replace("models/model.json", "data/sample_inputs/model.pt")] = evil
+        case "weights":
+            content[weights] = content[weights].replace(b'"use_pickle": false', b'"use_pickle": true', 1)
+        case "extra":
+            content[name.replace("models/model.json", "extra/x.py")] = code.encode()
+        case "name":
+            content[name] = text.replace('"name": "x"', json.dumps({"name": f"x; {code}"})[1:-1]).encode()
+        case "dimension":
+            content[name] = re.sub(r'"expr_str": "[^"]*"', json.dumps({"expr_str": code})[1:-1], text).encode()
+        case "guard":
+            content[name] = text.replace('"guards_code": []', json.dumps({"guards_code": [code]})[1:-1]).encode()
+        case "operator":
+            content[name] = text.replace("torch.ops.aten.tanh.default", "torch.hub.load").encode()
+        case "file":
+            content[name] = text.replace("torch.ops.aten.tanh.default", "torch.ops.aten.from_file.default").encode()
+    with zipfile.ZipFile(graph, "w") as archive:
+        for one, data in content.items():
+            archive.writestr(one, data)
+    with pytest.raises(InputError, match="not a generator that this project has logged to MLflow .generator.pt2: "):
+        generators.load(folder.as_uri())
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(("key", "value"), [("z_dim", 10**12), ("classes", 3), ("prior", "unheard of"), ("low", None),
+                                            ("network", {"name": "slides"}), ("network", {"name": "x"})])
+def test_facts_that_are_not_those_of_the_network_are_refused(
+        project: Path, tmp_path: Path, key: str, value: Any) -> None:
+    folder = copied(addresses(project)["guidelines-28"], tmp_path)
+    described = YAML(typ="safe").load((folder / "MLmodel").read_text())
+    described["flavors"]["python_function"]["config"][key] = value
+    with open(folder / "MLmodel", "w") as file:
+        YAML(typ="safe").dump(described, file)
+    with pytest.raises(InputError, match="not a generator that this project has logged to MLflow"):
+        generators.load(folder.as_uri())
+
+
+@pytest.mark.parametrize("address", ["https://example.org/model", "s3://bucket/model", "dbfs:/model", "ftp://host/x",
+                                     "mlflow-artifacts:/x"])
+def test_models_from_elsewhere_are_not_asked_for(project: Path, address: str) -> None:
+    with pytest.raises(InputError, match="expected models:/"):
+        command("sample", address, "never.png")
 
 
 def mlflow_command(*words: str | int, **options: Any) -> "subprocess.Popen[str]":
