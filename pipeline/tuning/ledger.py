@@ -40,6 +40,7 @@ class Ledger:
         self.deaths: Counter[tuple[int, int]] = Counter()
         self.begun: set[Key] = set()
         self.total = 0  # how many trials the study was last told of
+        self.fail_stale_at = 0.0  # when this process looks for stale heartbeats again
 
     def read(self, study: Study) -> None:
         """Brings everything up to date, from one reading: a trial that ends between two would count twice."""
@@ -58,10 +59,6 @@ class Ledger:
     def running(self) -> list[FrozenTrial]:
         """Trials that somebody works on, or has died on."""
         return [trial for trial in self.unfinished if trial.state == TrialState.RUNNING]
-
-    def waiting(self) -> bool:
-        """Whether a trial is enqueued."""
-        return any(trial.state == TrialState.WAITING for trial in self.unfinished)
 
     def _finished(self, trial: FrozenTrial, known: Notes) -> None:
         number = first(trial)

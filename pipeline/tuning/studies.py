@@ -4,10 +4,11 @@ Workers share nothing but the storage. Whatever several of them may not do at on
 under the storage's lock, and takes the same time however many trials there are.
 
 A trial counts once it is COMPLETE, PRUNED or FAILED for a `reason`. One that is FAILED without a reason lost its
-process, or was interrupted: the next worker that looks enqueues it again, as a trial that is a `retry_of` the first
-attempt. When ATTEMPTS processes have died on it without a newer checkpoint than they began from, it is FAILED.
+process, or was interrupted: the next worker takes it up first, as a trial that is a `retry_of` the first attempt. When
+ATTEMPTS processes have died on it without a newer checkpoint than they began from, it has FAILED.
 """
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -48,27 +49,42 @@ def claim(storage: Storage, study: Study, drawn_from: dict[str, BaseDistribution
     worker draws the same whether it was killed on the way or not.
     """
     with storage.lock():
-        book = _enqueue_lost(storage, study)
+        book = _without_the_dead(storage, study)
         if book.total != n_trials:
             study.set_user_attr(joining.TOTAL, n_trials)
             book.total = n_trials
         begun = len(book.counted) + len(book.running())
         if begun >= n_trials:
             return None
-        missing = [(drawn, order) for drawn, order in orders if ledger.key(order) not in book.begun]
-        if missing and not book.waiting():
-            drawn, order = missing[0]
-            study.enqueue_trial(drawn, order.attributes)
         study.sampler = sampler(begun)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Heartbeat of storage")  # `heartbeat` does what Study.optimize would
-            trial = study.ask()
-        if isinstance(storage.backend, RDBStorage):
-            storage.backend.record_heartbeat(trial._trial_id)
-        notes.write(trial, Notes(process=processes.me()))  # last: without a name, its process died in here
+        trial = _begin(storage, study, *_next(study, book, orders))
     for name, distribution in drawn_from.items():  # outside: a sampler takes seconds when there are many trials
         trial._suggest(name, distribution)
     return trial
+
+
+def _next(study: Study, book: Ledger, orders: Sequence[Order]) -> Order:
+    """What comes next: a lost trial, an order that nobody has begun, or nothing that is not drawn."""
+    if book.lost:
+        number, trial = min(book.lost.items())
+        drawn = trial.system_attrs.get("fixed_params", {}) | trial.params  # it may have died before it drew
+        return drawn, replace(notes.read(trial).order, retry_of=number, checkpoint=_checkpoint(study, number))
+    return next((order for order in orders if ledger.key(order[1]) not in book.begun), ({}, Notes()))
+
+
+def _begin(storage: Storage, study: Study, drawn: dict[str, Any], given: Notes) -> Trial:
+    """A running trial of this process. Study.ask does the same in more steps, and looks at all trials once more."""
+    database = isinstance(storage.backend, RDBStorage)
+    told = given if database else replace(given, process=processes.me())
+    template = optuna.trial.create_trial(
+        state=TrialState.RUNNING, system_attrs={"fixed_params": drawn} if drawn else {}, user_attrs=told.attributes)
+    number = study._storage.create_new_trial(study._study_id, template if drawn or told.attributes else None)
+    if isinstance(storage.backend, RDBStorage):
+        storage.backend.record_heartbeat(number)
+        study._storage.set_trial_user_attr(number, "process", processes.me())  # without it, a worker died in here
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Heartbeat of storage")  # `heartbeat` does what Study.optimize would
+        return Trial(study, number)
 
 
 def finished(study: Study) -> list[FrozenTrial]:
@@ -94,36 +110,36 @@ def _read(study: Study) -> Ledger:
     return book
 
 
-def _enqueue_lost(storage: Storage, study: Study) -> Ledger:
-    """Trials whose process is gone are FAILED, and wait for another worker unless too many have died on them."""
+def _without_the_dead(storage: Storage, study: Study) -> Ledger:
+    """What is known of the study, once trials whose process is gone are lost, or FAILED when too many died on them."""
     database = isinstance(storage.backend, RDBStorage)
-    joining.fail_stale(study)
-    book = _read(study)
+    book = _ledgers.setdefault(study, Ledger())
+    if database and time.monotonic() >= book.fail_stale_at:
+        joining.fail_stale(study)
+        book.fail_stale_at = time.monotonic() + storages.HEARTBEAT_SECONDS
+    book.read(study)
     names = {trial.number: notes.read(trial).process for trial in book.running()}
     dead = [number for number, name in names.items() if not name or (not database and processes.gone(name))]
     for number in dead:
         study.tell(number, state=TrialState.FAIL)
     if dead:
         book.read(study)
-    for number, trial in sorted(book.lost.items()):
-        _enqueue_again(study, trial, book.deaths[number, checkpoint := _checkpoint(study, number)], checkpoint)
-    if book.lost:
+    hopeless = [trial for number, trial in book.lost.items()
+                if book.deaths[number, _checkpoint(study, number)] >= ATTEMPTS]
+    for trial in hopeless:
+        _give_up(study, trial)
+    if hopeless:
         book.read(study)
     return book
 
 
-def _enqueue_again(study: Study, trial: FrozenTrial, deaths: int, checkpoint: int) -> None:
-    """Another attempt from `checkpoint`, from which `deaths` attempts have died: it waits, or has FAILED already."""
+def _give_up(study: Study, trial: FrozenTrial) -> None:
+    """Adds a last attempt, which has FAILED."""
     known = notes.read(trial)
-    again = replace(known.order, retry_of=first(trial), checkpoint=checkpoint)
-    if deaths < ATTEMPTS:
-        drawn = trial.system_attrs.get("fixed_params", {}) | trial.params  # it may have died before it drew
-        study.enqueue_trial(drawn, again.attributes)
-        return
-    reason = f"{known.trouble or 'its process died'}, {deaths} times without a newer checkpoint"
+    reason = f"{known.trouble or 'its process died'}, {ATTEMPTS} times without a newer checkpoint"
     study.add_trial(optuna.trial.create_trial(
         state=TrialState.FAIL, params=trial.params, distributions=trial.distributions,
-        user_attrs=replace(again, reason=reason).attributes))
+        user_attrs=replace(known.order, retry_of=first(trial), reason=reason).attributes))
 
 
 @contextmanager
