@@ -20,9 +20,9 @@ import torch
 from optuna.study import Study
 from optuna.trial import Trial, TrialState
 
-from pipeline import observing, search
+from pipeline import files, observing, search
 from pipeline.data import digits, images
-from pipeline.errors import DivergedError, InputError
+from pipeline.errors import DivergedError, InputError, ScoreError
 from pipeline.gan import collapse, devices, literature, training
 from pipeline.params import reading
 from pipeline.scores import classifier
@@ -311,7 +311,7 @@ def test_failures_are_results_with_a_reason_and_do_not_end_the_study(
         if trial.number == 1:
             raise DivergedError("the losses left the finite numbers: lower lr")
         if trial.number == 2:
-            raise ZeroDivisionError("a mistake\nof two lines")
+            raise ScoreError("too few\nof two lines")
         trial.set_user_attr(lab.score, 10.0 + trial.number)
         return TrialState.COMPLETE
 
@@ -321,10 +321,9 @@ def test_failures_are_results_with_a_reason_and_do_not_end_the_study(
     assert states == ["COMPLETE", "FAIL", "FAIL", "COMPLETE", "COMPLETE", "COMPLETE"]
     reasons = [trial.user_attrs.get("reason") for trial in study.trials]
     assert reasons[1:3] == ["DivergedError: the losses left the finite numbers: lower lr",
-                            "ZeroDivisionError: a mistake"]
+                            "ScoreError: too few"]
     assert study.trials[1].value is None and not study.trials[1].intermediate_values
-    errors = capsys.readouterr().err
-    assert "Traceback" in errors and errors.count("Traceback") == 1  # of the mistake, not of the divergence
+    assert "Traceback" not in capsys.readouterr().err
     table = analysis.table(studies.finished(study), lab.search.space, lab.train.run, lab.score)
     assert len(table) == 6 and math.isnan(table[lab.score].iloc[1])
 
@@ -377,6 +376,74 @@ def test_a_score_on_the_way_to_a_failure_is_no_score(
     assert repeats["candidate"].tolist() == [1, 1, 2, 2] and repeats["seed"].tolist() == [1, 2] * 2
     assert repeats[lab.score].isna().tolist() == [False, True] * 2
     assert analysis.means(repeats, lab.score)["failed"].tolist() == [1, 1]
+
+
+def test_a_full_disk_costs_no_trial(setup: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often one starts before there is room again."""
+    lab = setup(ONE)
+    study, write = study_of(lab), files.write
+
+    def full(path: Path, content: bytes) -> None:
+        if ".work" in path.parts:
+            raise OSError(28, "No space left on device", str(path))
+        write(path, content)
+
+    for _ in range(5):
+        with monkeypatch.context() as patch, pytest.raises(InputError, match=(
+                r"^trial \d: OSError: \[Errno 28\] No space left .*; nothing is lost: mend that and start again")):
+            patch.setattr(files, "write", full)
+            search.work(lab, study, search.first_runs(reading.load()), 2)
+    assert studies.finished(study) == [] and not unfinished(study)
+    search.work(lab, study, search.first_runs(reading.load()), 2)
+    found = studies.finished(study)
+    assert [trial.state.name for trial in found] == ["COMPLETE"] * 2 and found[0].user_attrs["first"] == "test4"
+    assert [studies.first(trial) for trial in found] == [0, 6]
+
+
+@pytest.mark.parametrize(("error", "raised"), [
+    (MemoryError(), InputError), (torch.OutOfMemoryError("CUDA out of memory"), InputError),
+    (ZeroDivisionError("a mistake\nof two lines"), ZeroDivisionError)])
+def test_a_trial_that_ends_its_worker_each_time_fails_in_the_end(
+        setup: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch, error: Exception, raised: type) -> None:
+    """A mistake in the code keeps its traceback; the other trials go on."""
+    lab = setup()
+    study = study_of(lab)
+
+    def fit(lab: Setup, trial: Trial, *_: Any) -> TrialState:
+        if trial.user_attrs["first"] == "test1":
+            raise error
+        trial.set_user_attr(lab.score, 1.0)
+        return TrialState.COMPLETE
+
+    monkeypatch.setattr(trials, "fit", fit)
+    for _ in range(3):
+        with pytest.raises(raised):
+            search.work(lab, study, search.first_runs(reading.load()), 3)
+        assert not unfinished(study) and studies.finished(study) == []
+    search.work(lab, study, search.first_runs(reading.load()), 3)
+    found = studies.finished(study)
+    assert [trial.state.name for trial in found] == ["FAIL", "COMPLETE", "COMPLETE"]
+    assert found[0].user_attrs["reason"] == (
+        f"{type(error).__name__}{': ' if str(error) else ''}{str(error).partition(chr(10))[0]}, 3 times without a "
+        "newer checkpoint")
+    table = analysis.table(found, lab.search.space, lab.train.run, lab.score)
+    assert table["reason"].iloc[0] == found[0].user_attrs["reason"]
+
+
+def test_a_lost_device_leaves_the_trial_to_the_next_worker(
+        setup: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = setup()
+    study = study_of(lab)
+    lost = torch.AcceleratorError("CUDA error: uncorrectable ECC error")
+
+    def fit(*_: Any) -> TrialState:
+        raise lost
+
+    monkeypatch.setattr(trials, "fit", fit)
+    for _ in range(5):
+        with pytest.raises(InputError, match="trial . AcceleratorError: CUDA error: uncorr|trial .: Accel.*nothing is"):
+            search.work(lab, study, search.first_runs(reading.load()), 2)
+    assert studies.finished(study) == [] and not unfinished(study)
 
 
 def test_an_interrupted_trial_is_not_a_failure_and_goes_on(

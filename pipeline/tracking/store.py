@@ -6,7 +6,6 @@ import logging
 import math
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -183,9 +182,8 @@ class Store:
         """Marks runs as KILLED whose process on this machine is gone: kill -9 leaves them RUNNING for ever."""
         import mlflow
         client = mlflow.MlflowClient()
-        running = f"attributes.status = 'RUNNING' and tags.process LIKE '{socket.gethostname()}:%'"
-        for run in client.search_runs([self.experiment_id], running):
-            if processes.gone(run.data.tags["process"]):
+        for run in client.search_runs([self.experiment_id], "attributes.status = 'RUNNING' and tags.process LIKE '%'"):
+            if processes.left(run.data.tags["process"]):
                 client.set_terminated(run.info.run_id, "KILLED")
 
     def _dataset(self, data: dict[str, Any]) -> Any:

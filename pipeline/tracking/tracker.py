@@ -42,7 +42,7 @@ def run(description: Description) -> Iterator["Tracker"]:
         status = "KILLED"
         raise
     finally:
-        tracker.close(status, stopping.CLOSE_SECONDS if status == "KILLED" else CLOSE_SECONDS + RETRY_SECONDS)
+        tracker.close(status)
 
 
 class Tracker:
@@ -111,8 +111,12 @@ class BackgroundTracker(Tracker):
         store = self.store
         return f"/#/experiments/{store.experiment_id}/runs/{store.run_id}" if store.run_id else ""
 
-    def close(self, status: str, seconds: float = CLOSE_SECONDS + RETRY_SECONDS) -> None:
-        """Ends the run; returns when all is written or, after `seconds`, when what is left lies in a file."""
+    def close(self, status: str) -> None:
+        """Ends the run; returns when all is written or, after CLOSE_SECONDS, when what is left lies in a file.
+
+        A process that is asked to end has less time.
+        """
+        seconds = stopping.CLOSE_SECONDS if stopping.asked() else CLOSE_SECONDS + RETRY_SECONDS
         self.deadline = time.monotonic() + seconds - RETRY_SECONDS
         self.entries.put(Entry("close", {"status": status}))
         self.entries.put(None)

@@ -13,8 +13,8 @@ from pipeline.params.scoring import Evaluate
 from pipeline.params.searching import Search
 from pipeline.params.sections import ReferenceFit, Train
 from pipeline.params.study import Study
-from pipeline.scores import reference_model
 from pipeline.scores.reference_model import Reference
+from pipeline.tuning import shared
 from pipeline.tuning.storages import Storage
 
 
@@ -49,7 +49,9 @@ def prepare(search: Search, train: Train, scoring: Evaluate, dataset: Dataset, f
     order = np.random.default_rng(search.seed).permutation(len(dataset.train_images))
     held_out, kept = (np.sort(part) for part in np.split(order, [search.validation]))
     with FileLock(folders.work("classifier.lock")):  # workers begin together, and one of them fits it
-        classifier = reference_model.load(classifiers.fitted(dataset, fit, 0, device, kept), dataset.digest)
+        classifier = shared.classifier(storage, [asdict(fit) | {"classifiers": 1}, kept.tolist(), str(device.dtype),
+                                                 code.digest("scores.reference_model")],
+                                       lambda: classifiers.fitted(dataset, fit, 0, device, kept), dataset.digest)
     validation = dataset.train_images[held_out]
     return Setup(search, train, scoring, dataset.train_images[kept], dataset.train_labels[kept], validation,
                  dataset.train_labels[held_out], replace(classifier, moments=classifier.moments_of(validation)), device,

@@ -18,7 +18,7 @@ from pipeline.tracking import tracker as tracking
 from pipeline.tracking.store import Description, Store
 from pipeline.tracking.tracker import BackgroundTracker, Tracker
 from tests import made_up
-from tests.conftest import FP32, ROOT, command
+from tests.conftest import FP32, ROOT, command, python
 
 DATA = {"name": "digits", "url": "https://example.org/digits", "sha256": "ab" * 32}
 
@@ -142,9 +142,8 @@ class TestWithMLflow:
     def test_a_run_whose_process_was_killed_is_closed_by_the_next(self, project: Path) -> None:
         store = Store()
         store.open(description(name="killed"))
-        dead = subprocess.Popen(["true"])
-        dead.wait()
-        mlflow.set_tag("process", f"{os.uname().nodename}:{dead.pid}:0.00")
+        dead = python("-c", "from pipeline import processes; print(processes.me())").stdout.strip()
+        mlflow.set_tag("process", dead)
         mlflow.end_run("RUNNING")
         with tracking.run(description(name="next")):
             pass
