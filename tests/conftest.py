@@ -18,6 +18,7 @@ from pipeline import __main__ as cli
 from pipeline import code
 from pipeline.data import digits, images
 from pipeline.gan.devices import Device
+from tests import servers
 
 ROOT = Path(__file__).parent.parent
 FP32 = Device(torch.device("cpu"), torch.float32, fast=True)
@@ -203,6 +204,13 @@ def command(*words: str | Path) -> None:
 def python(*words: str | Path, folder: Path | None = None) -> "subprocess.CompletedProcess[str]":
     """Runs `python WORDS` in a process of its own."""
     return subprocess.run([sys.executable, *map(str, words)], cwd=folder, text=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[str]:
+    """The URL of an empty database on a server of our own; skips where PostgreSQL is not installed."""
+    with servers.PostgreSQL() as server:
+        yield server.url
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -33,7 +33,8 @@ def connect() -> bool:
 
     True for the file. Ask before MLflow is told: it puts what it is told into MLFLOW_TRACKING_URI.
     """
-    for name, value in (PATIENCE | {"MLFLOW_DISABLE_TELEMETRY": "true"}).items():
+    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
+    for name, value in (PATIENCE | quiet).items():
         os.environ.setdefault(name, value)
     import mlflow
     for name in ("mlflow", "alembic"):
