@@ -1,7 +1,7 @@
 """One trial of a search: a short training that is measured on the way, and reported to MLflow and to the dashboard.
 
 A trial whose process dies goes on from its checkpoint in the scratch folder, whoever takes it up on the same machine;
-elsewhere it begins anew.
+elsewhere from the one in the store of artifacts, if that is shared, or anew.
 """
 import math
 import os
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from optuna.artifacts import FileSystemArtifactStore, upload_artifact
+from optuna.artifacts import upload_artifact
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -31,12 +31,10 @@ from pipeline.scores import probe
 from pipeline.tracking import store, tracker
 from pipeline.tracking.store import Description
 from pipeline.tracking.tracker import Tracker
-from pipeline.tuning import notes, space, studies
+from pipeline.tuning import artifacts, notes, space, studies
 from pipeline.tuning.analysis import PROBE
 from pipeline.tuning.notes import Notes
 from pipeline.tuning.setup import Setup
-
-ARTIFACTS = "optuna_artifacts"
 
 
 def attempt(setup: Setup, study: Study, trial: Trial) -> None:
@@ -46,6 +44,7 @@ def attempt(setup: Setup, study: Study, trial: Trial) -> None:
     scratch = folders.work("search", study.study_name, f"{studies.first(trial)}-{kind}")
     try:
         with (studies.heartbeat(setup.storage, trial),
+              artifacts.carried(setup.search.artifacts, study, trial, scratch),
               tracker.run(describe(setup, study, trial, run, scratch)) as tracking):
             try:
                 state = fit(setup, trial, run, scratch, tracking)
@@ -71,6 +70,7 @@ def attempt(setup: Setup, study: Study, trial: Trial) -> None:
     scores = notes.read(trial).scores
     objectives = (setup.score, PROBE)[:len(study.directions)]
     study.tell(trial, [scores[key] for key in objectives] if state == TrialState.COMPLETE else None, state)
+    artifacts.forget(setup.search.artifacts, study, trial)
     shutil.rmtree(scratch, ignore_errors=True)
     outcome = reason or f"{setup.score} {scores[setup.score]:.2f}"
     tried = ", ".join(f"{key} {getattr(run, key):g}" for key in space.shown(setup.search.space))
@@ -192,9 +192,7 @@ def annotate(setup: Setup, trial: Trial, address: str, samples: Path) -> None:
         server = server.rstrip("/") if server.startswith("http") else "http://127.0.0.1:5000"
         lines.append(f"[MLflow run]({server}{address}), once `make ui` runs")
     if pictures := sorted(samples.glob("*.png")):
-        folder = folders.repository() / ARTIFACTS
-        folder.mkdir(exist_ok=True)
-        kept = FileSystemArtifactStore(folder)
+        kept = artifacts.opened(setup.search.artifacts)
         artifact = upload_artifact(artifact_store=kept, file_path=str(pictures[-1]), study_or_trial=trial)
         lines.append(f"![samples]({get_artifact_path(trial, artifact)})")
     save_note(trial, "\n\n".join(lines))
