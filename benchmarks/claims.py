@@ -135,9 +135,9 @@ def main(counts: list[int]) -> None:
             measure("journal", None, count)
             os.chdir("/")
         try:
-            with tempfile.TemporaryDirectory() as folder, databases.postgresql() as url:
+            with tempfile.TemporaryDirectory() as folder, databases.PostgreSQL() as server:
                 os.chdir(folder)
-                measure("PostgreSQL", url, count)
+                measure("PostgreSQL", server.url, count)
                 os.chdir("/")
         except databases.Missing as reason:
             print(reason, file=sys.stderr)

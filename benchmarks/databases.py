@@ -6,8 +6,6 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,33 +16,58 @@ class Missing(Exception):
     """There is no PostgreSQL here, for a reason."""
 
 
-@contextmanager
-def postgresql() -> Iterator[str]:
-    """The URL of an empty database on a server that ends with the block; Missing where there is no such program.
+class PostgreSQL:
+    """A server with an empty database at `url`; Missing where there is no such program.
 
-    The server keeps nothing safe from a power failure: tests and benchmarks need not wait for disks.
+    It keeps nothing safe from a power failure: tests and benchmarks need not wait for disks.
     """
-    initdb, postgres = (program(name) for name in ("initdb", "postgres"))
-    user = unprivileged()
-    place = Path(tempfile.mkdtemp(prefix="postgresql-"))
-    place.chmod(0o777)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    (place / "password").write_text("s3cret")
-    words = ["-D", str(place / "data"), "-U", "tester", "--auth=scram-sha-256", f"--pwfile={place / 'password'}", "-N"]
-    subprocess.run([initdb, *words], check=True, capture_output=True, cwd="/", **user)
-    server = subprocess.Popen(
-        [postgres, "-D", str(place / "data"), "-p", str(port), "-k", str(place), "-h", "127.0.0.1", "-F",
-         "-c", "max_connections=500"], stderr=subprocess.DEVNULL, cwd="/", **user)
-    url = f"postgresql+psycopg://tester:s3cret@127.0.0.1:{port}/postgres"
-    try:
-        wait(url)
-        yield url
-    finally:
-        server.send_signal(signal.SIGINT)
-        server.wait()
-        shutil.rmtree(place, ignore_errors=True)
+
+    def __init__(self) -> None:
+        initdb, postgres = (program(name) for name in ("initdb", "postgres"))
+        self.user = unprivileged()
+        self.place = Path(tempfile.mkdtemp(prefix="postgresql-"))
+        self.place.chmod(0o777)
+        self.port = free_port()
+        self.url = f"postgresql+psycopg://tester:s3cret@127.0.0.1:{self.port}/postgres"
+        (self.place / "password").write_text("s3cret")
+        data = str(self.place / "data")
+        words = ["-D", data, "-U", "tester", "--auth=scram-sha-256", f"--pwfile={self.place / 'password'}", "-N"]
+        subprocess.run([initdb, *words], check=True, capture_output=True, cwd="/", **self.user)
+        self.words = [postgres, "-D", data, "-p", str(self.port), "-k", str(self.place), "-h", "127.0.0.1", "-F",
+                      "-c", "max_connections=500"]
+
+    def start(self) -> None:
+        """The server takes connections."""
+        self.process = subprocess.Popen(self.words, stderr=subprocess.DEVNULL, cwd="/", **self.user)
+        engine = sqlalchemy.create_engine(self.url)
+        for _ in range(100):
+            try:
+                engine.connect().close()
+                break
+            except sqlalchemy.exc.OperationalError:
+                time.sleep(0.1)
+        engine.dispose()
+
+    def stop(self) -> None:
+        """The server has cut every connection and ended."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait()
+
+    def database(self, name: str) -> str:
+        """The URL of a new database."""
+        engine = sqlalchemy.create_engine(self.url, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(sqlalchemy.text(f"CREATE DATABASE {name}"))
+        engine.dispose()
+        return self.url.replace("/postgres", f"/{name}")
+
+    def __enter__(self) -> "PostgreSQL":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        shutil.rmtree(self.place, ignore_errors=True)
 
 
 def program(name: str) -> str:
@@ -65,13 +88,8 @@ def unprivileged() -> dict[str, Any]:
     return {"user": "postgres", "group": "postgres", "extra_groups": []}
 
 
-def wait(url: str) -> None:
-    """Returns when the server answers."""
-    engine = sqlalchemy.create_engine(url)
-    for _ in range(100):
-        try:
-            engine.connect().close()
-            break
-        except sqlalchemy.exc.OperationalError:
-            time.sleep(0.1)
-    engine.dispose()
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])

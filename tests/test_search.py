@@ -26,7 +26,7 @@ from pipeline.errors import DivergedError, InputError, ScoreError
 from pipeline.gan import collapse, devices, literature, training
 from pipeline.params import reading
 from pipeline.scores import classifier
-from pipeline.tracking import tracker as tracking
+from pipeline.tracking import background
 from pipeline.tracking.tracker import Tracker
 from pipeline.tuning import analysis, storages, studies, trials
 from pipeline.tuning.notes import Notes
@@ -566,7 +566,7 @@ def test_mlflow_and_the_dashboard_have_every_trial_and_lead_to_each_other(
         project: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     folder = project({"search.n_trials": 5, "search.candidates": 1})
     monkeypatch.delenv("DCGAN_TRACKING")
-    monkeypatch.setattr(tracking, "FLUSH_SECONDS", 0.1)
+    monkeypatch.setattr(background, "FLUSH_SECONDS", 0.1)
     search.search()
     client = mlflow.MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("dcgan search")

@@ -65,7 +65,7 @@ def conditions_of(params: Study, dataset: Dataset, device: Device) -> dict[str, 
     weights are not here: those of another kind of machine differ by rounding, and its workers share the study.
     """
     conditions = asdict(params.search)
-    for key in ("n_trials", "candidates", "seeds", "storage"):
+    for key in ("n_trials", "candidates", "seeds", "storage", "artifacts"):
         del conditions[key]  # how many trials there are, and where
     conditions |= {
         "first": {name: asdict(params.runs[name]) for name in params.search.first},

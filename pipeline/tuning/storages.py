@@ -2,6 +2,7 @@
 
 Each has a lock, which ends with the process that holds it, and keeps classifiers by their digests.
 """
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -47,8 +48,14 @@ class Storage:
     fetch: Callable[[str], bytes | None]
 
 
+def address(url: str | None) -> str | None:
+    """search.storage, or what the environment has in its place; None for a file."""
+    return url or os.environ.get("DCGAN_STORAGE") or None
+
+
 def open_storage(url: str | None, folder: Path) -> Storage:
     """The journal file in `folder`, or the PostgreSQL database at `url`; InputError when it cannot be used."""
+    url = address(url)
     if url is not None:
         return _database(url)
     path, lock = folder / JOURNAL, folder / ".work" / "optuna.lock"

@@ -1,7 +1,7 @@
 """One trial of a search: a short training that is measured on the way, and reported to MLflow and to the dashboard.
 
 A trial whose process dies goes on from its checkpoint in the scratch folder, whoever takes it up on the same machine;
-elsewhere it begins anew.
+elsewhere from the one in the store of artifacts, if that is shared, or anew.
 """
 import math
 import os
@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from optuna.artifacts import FileSystemArtifactStore, upload_artifact
+from optuna.artifacts import upload_artifact
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -21,7 +21,7 @@ from optuna_dashboard import save_note
 from optuna_dashboard.artifact import get_artifact_path
 from tqdm import tqdm
 
-from pipeline import folders, observing, stage
+from pipeline import observing, stage
 from pipeline.errors import DivergedError, InputError, ScoreError
 from pipeline.gan import literature, training
 from pipeline.gan.updates import State
@@ -31,12 +31,11 @@ from pipeline.scores import probe
 from pipeline.tracking import store, tracker
 from pipeline.tracking.store import Description
 from pipeline.tracking.tracker import Tracker
-from pipeline.tuning import notes, space, studies
+from pipeline.tuning import artifacts, notes, space, studies
 from pipeline.tuning.analysis import PROBE
 from pipeline.tuning.notes import Notes
 from pipeline.tuning.setup import Setup
 
-ARTIFACTS = "optuna_artifacts"
 RESULTS = (DivergedError, ScoreError, InputError)  # the last of a batch size that the network cannot take
 FAULTS = (OSError, MemoryError, torch.OutOfMemoryError, torch.AcceleratorError)
 
@@ -80,6 +79,7 @@ def complete(setup: Setup, study: Study, trial: Trial) -> None:
     scratch = studies.scratch(study, trial, stage.digest(asdict(run), notes.read(trial).seed))
     try:
         with (studies.heartbeat(setup.storage, trial),
+              artifacts.carried(setup.search.artifacts, study, trial, scratch),
               tracker.run(describe(setup, study, trial, run, scratch)) as tracking):
             try:
                 state = fit(setup, trial, run, scratch, tracking)
@@ -94,6 +94,7 @@ def complete(setup: Setup, study: Study, trial: Trial) -> None:
     scores = notes.read(trial).scores
     objectives = (setup.score, PROBE)[:len(study.directions)]
     study.tell(trial, [scores[key] for key in objectives] if state == TrialState.COMPLETE else None, state)
+    artifacts.forget(setup.search.artifacts, study, trial)
     shutil.rmtree(scratch, ignore_errors=True)
     outcome = reason or f"{setup.score} {scores[setup.score]:.2f}"
     tried = ", ".join(f"{key} {getattr(run, key):g}" for key in space.shown(setup.search.space))
@@ -215,9 +216,7 @@ def annotate(setup: Setup, trial: Trial, address: str, samples: Path) -> None:
         server = server.rstrip("/") if server.startswith("http") else "http://127.0.0.1:5000"
         lines.append(f"[MLflow run]({server}{address}), once `make ui` runs")
     if pictures := sorted(samples.glob("*.png")):
-        folder = folders.repository() / ARTIFACTS
-        folder.mkdir(exist_ok=True)
-        kept = FileSystemArtifactStore(folder)
+        kept = artifacts.opened(setup.search.artifacts)
         artifact = upload_artifact(artifact_store=kept, file_path=str(pictures[-1]), study_or_trial=trial)
         lines.append(f"![samples]({get_artifact_path(trial, artifact)})")
     save_note(trial, "\n\n".join(lines))
