@@ -20,23 +20,31 @@ search: .venv/installed  ## Optuna's search for better runs
 dashboard: .venv/installed  ## optuna-dashboard on this project's searches
 	@$(ACTIVATE) && dcgan dashboard $(DASHBOARD_PORT)
 
-test: .venv/installed  ## the tests without the slow ones, as many at a time as there are cores
+test: .venv/test  ## the tests without the slow ones, as many at a time as there are cores
 	$(ACTIVATE) && pytest -n auto --dist loadgroup -m "not slow"
 
-test-all: .venv/installed  ## every test
+test-all: .venv/test  ## every test
 	$(ACTIVATE) && pytest -n auto --dist loadgroup
 
-lint: .venv/installed
+lint: .venv/lint  ## style, order of imports, types
 	$(ACTIVATE) && flake8 pipeline tests benchmarks && isort --check pipeline tests benchmarks && mypy
 
 ui: .venv/installed  ## MLflow on this project's runs
 	@$(ACTIVATE) && python -m pipeline.tracking.ui $(PORT)
 
-bench: .venv/installed
+bench: .venv/bench  ## everything is measured again: hours
 	$(ACTIVATE) && for name in training options stages startup overhead quality growth networks batch_norm search pictures scores inception svm; do \
 		echo; echo "## python -m benchmarks.$$name"; python -m benchmarks.$$name || exit; done
 
 .venv/installed: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(ACTIVATE) && pip install --quiet --constraint constraints.txt --editable '.[test,bench]'
+	$(ACTIVATE) && pip install --quiet --constraint constraints.txt --editable .
 	touch $@
+
+.venv/test .venv/lint .venv/bench: .venv/installed  # what only these need
+	$(ACTIVATE) && pip install --quiet --constraint constraints.txt --editable '.[$(@F)]'
+	touch $@
+
+requirements.lock: .venv/installed  ## every package that `make` installs, with its digests
+	$(ACTIVATE) && pip install --quiet uv && UV_CUSTOM_COMPILE_COMMAND="make requirements.lock" uv pip compile setup.cfg \
+		--universal --python-version 3.11 --generate-hashes --no-annotate --constraint constraints.txt --quiet --output-file $@

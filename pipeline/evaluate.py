@@ -60,7 +60,7 @@ def evaluate(run: str, seed: int) -> None:
                 sets.append(replace(scored, images=scored.images[:0]) if sets else scored)  # only the first is shown
         scores = sample_scores.averaged([scored.scores for scored in sets])
         step("further classifiers")
-        scores |= other_judges(sets[0].images[:scoring.fid_images], dataset, scoring)
+        scores |= other_classifiers(sets[0].images[:scoring.fid_images], dataset, scoring)
         for name, generator in model.others.items():
             step(f"generator {name}")
             scores |= of_another(name, generator, model, spaces[0], scoring, device)
@@ -139,22 +139,19 @@ def draw(G: nn.Module, model: Model, spaces: list[FeatureSpace], scoring: Evalua
     return sampling.sample(G, model.network, z, device), None if y is None else y.argmax(1).numpy()
 
 
-def other_judges(samples: np.ndarray, dataset: Dataset, scoring: Evaluate) -> dict[str, float]:
+def other_classifiers(samples: np.ndarray, dataset: Dataset, scoring: Evaluate) -> dict[str, float]:
     """The distances of one set of uint8 samples (n, c, h, w) by the further classifiers of the reference."""
     found = {}
-    for place in sorted(folders.REFERENCE.glob("judge*")):
-        judge = reference_model.load(place, dataset.digest)
-        found[f"{judge.name(scoring.fid_images)}_by_{place.name}"] = judge.fid(samples)
+    for place in sorted(folders.REFERENCE.glob("classifier?")):
+        second = reference_model.load(place, dataset.digest)
+        found[f"{second.name(scoring.fid_images)}_by_{place.name}"] = second.fid(samples)
     return found
 
 
 def of_another(name: str, G: Stack, model: Model, space: FeatureSpace, scoring: Evaluate,
                device: Device) -> dict[str, float]:
-    """The chief scores of another generator of the same training, of the first set of z; <score>_of_<name>.
-
-    The average of weights has no running averages of batch norm of its own.
-    """
-    chosen = replace(model.sampling, batch_norm="recomputed") if name == "ema" else model.sampling
+    """The chief scores of another generator of the same training, of the first set of z; <score>_of_<name>."""
+    chosen = model.sampling.of_average if name == "ema" else model.sampling
     with sampling.evaluating(G.to(device.device), model.network, chosen, device):
         samples, _ = draw(G, model, [space], scoring, scoring.seed, device)
     found = sample_scores.scores_of(space, *space.extractor(samples[:space.count]), scoring.neighbours, scoring.seed)

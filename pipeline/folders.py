@@ -21,9 +21,9 @@ def directory(given: str, study: Path) -> Path:
     return study / Path(given).expanduser()
 
 
-def judge(number: int, reference: Path = REFERENCE) -> Path:
+def classifier(number: int, reference: Path = REFERENCE) -> Path:
     """Classifier `number` of a `reference`, whose first one lies in that folder itself."""
-    return reference / f"judge{number + 1}" if number else reference
+    return reference / f"classifier{number + 1}" if number else reference
 
 
 def model(run: str, seed: int) -> Path:

@@ -5,7 +5,7 @@ Stage train and the trials of a search both train through it.
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
 from pathlib import Path
@@ -14,10 +14,10 @@ import torch
 from PIL.Image import Image
 from tqdm import tqdm
 
-from pipeline import files
+from pipeline import files, stopping
 from pipeline.data import pixels
 from pipeline.errors import InputError
-from pipeline.gan import checkpoint, collapse, parallel, sampling
+from pipeline.gan import checkpoint, collapse, losses, parallel, sampling
 from pipeline.gan.build import Stack
 from pipeline.gan.devices import Device
 from pipeline.gan.training import Progress
@@ -49,12 +49,11 @@ class Curves:
     @property
     def distances(self) -> list[float]:
         """The distance of G itself at each point."""
-        return [next(value for key, value in row.items() if key != "images_seen") for row in self.fid]
+        return [next(iter(_values(row).values())) for row in self.fid]
 
     def best(self) -> tuple[float, str, int] | None:
         """The smallest distance, its name, and the images seen by then; the first of equals. None without a point."""
-        found = [(value, name, int(row["images_seen"])) for row in self.fid for name, value in row.items()
-                 if name != "images_seen"]
+        found = [(value, name, int(row["images_seen"])) for row in self.fid for name, value in _values(row).items()]
         return min(found, key=lambda one: one[0], default=None)
 
     @property
@@ -81,37 +80,50 @@ class Observer:
     first: bool = True
 
     def resume(self, state: State) -> Curves:
-        """Brings `state` to its last checkpoint, if there is one that is whole; the curves until then."""
+        """Brings `state` to its last checkpoint, if there is one that is whole; the curves until then.
+
+        One that is damaged is removed, and said to be so; one that cannot be read is an OSError.
+        """
         path = self.scratch / STATE
         try:
             return Curves(**checkpoint.load_state(path, state)) if path.exists() else Curves()
         except InputError as error:
             if self.first:
                 tqdm.write(f"{error}; the training begins anew", file=sys.stderr)
+            path.unlink(missing_ok=True)
             return Curves()
 
     def observe(self, steps: Iterator[Progress], state: State, curves: Curves) -> Iterator[Progress]:
         """Passes `steps` of the training of `state` on; `curves` has their losses and, where due, distances.
 
         Each snapshot's picture is in the scratch folder's samples by then, and the best generator, where the run keeps
-        it, in BEST. A run that ends on a collapse ends there, after a last snapshot.
+        it, in BEST. A run that ends on a collapse ends there, after a last snapshot. One that is asked to stop leaves
+        a checkpoint and raises Stopped, all its processes at the same place.
         """
+        with stopping.patiently():
+            yield from self._observe(steps, state, curves)
+
+    def _observe(self, steps: Iterator[Progress], state: State, curves: Curves) -> Iterator[Progress]:
         if curves.signs and state.run.on_collapse == "stop":  # it had ended so, and was killed before it was saved
             return
         saved = time.monotonic()
         for progress in steps:
             values: Row = {"loss_D": progress.loss_D, "loss_G": progress.loss_G}
             curves.losses.append({"images_seen": progress.images_seen} | values)
-            if self.is_due(progress) or self._passed(progress.images_seen, curves.fid):
+            due = self.is_due(progress) or self._passed(progress.images_seen, curves.fid)
+            if due:
+                values |= self._snapshot(state, curves, progress.images_seen)
+            self._watch(curves, progress.images_seen, losses.least_D(state.run.label_smoothing))
+            stop = bool(curves.signs) and state.run.on_collapse == "stop"
+            if stop and not due:
                 values |= self._snapshot(state, curves, progress.images_seen)
             self.tracker.metrics(values, progress.images_seen)
-            self._watch(curves, progress.images_seen)
-            stop = bool(curves.signs) and state.run.on_collapse == "stop"
-            if stop and (not curves.fid or curves.fid[-1]["images_seen"] < progress.images_seen):
-                self.tracker.metrics(self._snapshot(state, curves, progress.images_seen), progress.images_seen)
-            if self.first and time.monotonic() - saved >= self.params.checkpoint_seconds:
+            asked = any(parallel.gathered(stopping.asked()))
+            if self.first and (asked or time.monotonic() - saved >= self.params.checkpoint_seconds):
                 checkpoint.save_state(self.scratch / STATE, state, vars(curves))
                 saved = time.monotonic()
+            if asked:
+                stopping.obey()
             yield progress
             if stop:
                 return
@@ -135,21 +147,24 @@ class Observer:
         """G's weights; or those of their average, with batch norm's statistics recomputed for it."""
         if not averaged or state.average is None:
             return checkpoint.weights(state.G)
-        with parallel.alone(), sampling.evaluating(state.average, state.network, recomputed(self.params),
+        with parallel.alone(), sampling.evaluating(state.average, state.network, self.params.of_average,
                                                    self.device) as average:
             return checkpoint.weights(average)
 
-    def _watch(self, curves: Curves, images_seen: int) -> None:
-        """Adds to the curves' events which signs of a collapse have begun or ended, and says so."""
-        variances = [value for row in curves.variance for key, value in row.items() if key != "images_seen"]
-        now, before = collapse.signs(curves.losses, curves.distances, variances), curves.signs
+    def _watch(self, curves: Curves, images_seen: int, floor: float) -> None:
+        """Adds to the curves' events which signs of a collapse have begun or ended, and says so.
+
+        `floor` is the smallest loss that D can have.
+        """
+        variances = [value for row in curves.variance for value in _values(row).values()]
+        now, before = collapse.signs(curves.losses, curves.distances, variances, floor), curves.signs
         for sign in [*(sign for sign in now if sign not in before), *(sign for sign in before if sign not in now)]:
             begins = sign in now
             says = now.get(sign, f"no sign of collapse by the {sign} any more")
             curves.events.append({"images_seen": images_seen, "sign": sign, "begins": int(begins), "says": says})
             if self.first:
                 tqdm.write(f"{'warning' if begins else 'recovered'} at {images_seen:,} images: {says}", file=sys.stderr)
-                self.tracker.tags({"collapse": f"{says}, at {images_seen:,} images"})
+                self.tracker.tags({"collapse": ", ".join(curves.signs) or f"recovered at {images_seen:,} images"})
 
     def _passed(self, images_seen: int, rows: list[Row]) -> bool:
         """Whether a multiple of `every` images was passed since the last of `rows`."""
@@ -164,6 +179,11 @@ class Snapshot:
     grid: Image
     distances: Row
     variance: Row
+
+
+def _values(row: Row) -> Row:
+    """The numbers of a curve's row without its place."""
+    return {key: value for key, value in row.items() if key != "images_seen"}
 
 
 def snapshot(state: State, params: Train, reference: Reference, device: Device) -> Snapshot:
@@ -184,15 +204,10 @@ def snapshot(state: State, params: Train, reference: Reference, device: Device) 
     grid, moments = moments_of(state.G, params)
     distances = {name: frechet.distance(moments, reference.moments)}
     if state.average is not None:
-        distances[f"{name}{OF_AVERAGE}"] = frechet.distance(moments_of(state.average, recomputed(params))[1],
+        distances[f"{name}{OF_AVERAGE}"] = frechet.distance(moments_of(state.average, params.of_average)[1],
                                                             reference.moments)
     share = moments.covariance.trace().item() / reference.moments.covariance.trace().item()
     return Snapshot(grid, distances, {name.replace("fid_", "variance_", 1): share})
-
-
-def recomputed(params: Sampling) -> Sampling:
-    """The statistics that an average of weights samples with: it has no running averages of its own."""
-    return replace(params, batch_norm="recomputed")
 
 
 def picture(images_seen: float) -> str:

@@ -1,25 +1,54 @@
-"""Which process did something, in a name that never means another one."""
+"""Which process did something, and whether it lives: it holds the lock of a file that is called like it.
+
+Hosts' names, process numbers and starting times prove nothing: containers share them, hosts are renamed, clocks are
+set. The system gives the lock back however the process ends, and knows of it in every container on the machine.
+"""
+import fcntl
 import os
 import socket
+import time
+import uuid
+from functools import cache
+from pathlib import Path
 
-import psutil
+from pipeline import folders
 
-CLOCK_SECONDS = 60.0
+FORGOTTEN_SECONDS = 30 * 86400.0  # after which the file of a process that has ended may go
 
 
 def me() -> str:
-    """This process: host, number and start, as host:number:seconds."""
-    return f"{socket.gethostname()}:{os.getpid()}:{psutil.Process().create_time():.2f}"
+    """This process, as host:number:UUID, of which the last part alone decides; its life shows from now on."""
+    return _named(os.getpid(), folders.work("processes"))  # a forked process is another one
 
 
 def gone(name: str) -> bool:
-    """Whether the process `name` was one of this machine and has ended; of other machines nothing is known."""
+    """Whether the process `name` has ended, or never was one of this repository on this machine."""
     try:
-        host, number, start = name.rsplit(":", 2)
-        if host != socket.gethostname():
-            return False
-        process = psutil.Process(int(number))
-        moved = abs(process.create_time() - float(start))  # a little, when the clock is set
-        return moved > CLOCK_SECONDS or process.status() == psutil.STATUS_ZOMBIE
-    except (ValueError, psutil.NoSuchProcess):  # no such name either: nobody alive has it
+        with open(_file(name, folders.work("processes"))) as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (FileNotFoundError, IsADirectoryError, ValueError):
         return True
+    return True
+
+
+def left(name: str) -> bool:
+    """Whether the process `name` was one of this repository on this machine, and has ended."""
+    return _file(name, folders.work("processes")).is_file() and gone(name)
+
+
+@cache
+def _named(number: int, folder: Path) -> str:
+    name = f"{socket.gethostname()}:{number}:{uuid.uuid4().hex}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in folder.iterdir():
+        if time.time() - file.stat().st_mtime > FORGOTTEN_SECONDS and gone(file.name):
+            file.unlink(missing_ok=True)
+    held = os.open(_file(name, folder), os.O_CREAT | os.O_RDWR)  # until the process ends
+    fcntl.flock(held, fcntl.LOCK_EX)
+    return name
+
+
+def _file(name: str, folder: Path) -> Path:
+    return folder / Path(name).name.rpartition(":")[2]

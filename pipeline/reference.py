@@ -7,7 +7,7 @@ rotated.
 import json
 import shutil
 
-from pipeline import code, files, folders, judges, stage
+from pipeline import classifiers, code, files, folders, stage
 from pipeline.data import images
 from pipeline.data.images import Dataset
 from pipeline.errors import InputError
@@ -24,18 +24,18 @@ def reference() -> None:
     check(study.reference, dataset)
     device = devices.choose(study.hardware)
     with files.replacing(folders.REFERENCE) as temporary:
-        for judge in range(study.reference.judges):
-            kept = judges.fitted(dataset, study.reference, judge, device)
-            place = folders.judge(judge, temporary)
+        for number in range(study.reference.classifiers):
+            kept = classifiers.fitted(dataset, study.reference, number, device)
+            place = folders.classifier(number, temporary)
             shutil.copytree(kept, place, dirs_exist_ok=True)
             facts = json.loads((kept / "reference.json").read_text()) | {"code": code.digest("reference")}
             files.write(place / "reference.json", (json.dumps(facts, indent=2) + "\n").encode())
     labelled = dataset.classes > 1
     inputs = (dataset.test_images, dataset.test_labels) if labelled else classifier.with_rotations(dataset.test_images)
-    for judge in range(study.reference.judges):
-        loaded = reference_model.load(folders.judge(judge), dataset.digest)
+    for number in range(study.reference.classifiers):
+        loaded = reference_model.load(folders.classifier(number), dataset.digest)
         accuracy = classifier.accuracy(loaded.classifier, *inputs)
-        print(f"reference: {loaded.extractor} {judge + 1} is right about {accuracy:.2%} of the test images")
+        print(f"reference: {loaded.extractor} {number + 1} is right about {accuracy:.2%} of the test images")
 
 
 def check(params: ReferenceFit, dataset: Dataset) -> None:

@@ -37,7 +37,7 @@ from pipeline.reporting import search_page
 from pipeline.tracking import store, tracker
 from pipeline.tracking.store import Description
 from pipeline.train import network_of
-from pipeline.tuning import analysis, notes, space, storages, studies, trials
+from pipeline.tuning import analysis, notes, shared, space, storages, studies, trials
 from pipeline.tuning.notes import Notes
 from pipeline.tuning.setup import Setup, conditions_of, prepare
 from pipeline.tuning.studies import Direction, Order
@@ -61,6 +61,7 @@ def search() -> None:
         study = studies.open_study(storage, name, conditions, directions(params.search), pruner(params.search))
         with tracker.run(description) as tracking:
             setup = prepare(params.search, params.train, params.evaluate, dataset, params.reference, device, storage)
+            shared.check(storage, study, setup.reference.digest)
             work(setup, study, first_runs(params), params.search.n_trials)
             finished = studies.finished(study)[:params.search.n_trials]
             table = analysis.table(finished, params.search.space, params.train.run, setup.score)

@@ -9,12 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pipeline import code, files
+from pipeline import code, files, stopping
 from pipeline.errors import DivergedError, InputError, ScoreError, printable
 
 
 def main(stage: Callable[..., None]) -> None:
     """Calls `stage` with the command line's words, one for each of its parameters, and exits with its status.
+
+    SIGTERM and Ctrl-C end it as `stopping` says, with 143 and 130.
 
     The stage runs only if code/<stage> is the fingerprint of the code that is here, and fails if that has changed by
     its end: DVC hashes dependencies after the command (treeverse/dvc#11058), so it would record code that never ran.
@@ -25,14 +27,16 @@ def main(stage: Callable[..., None]) -> None:
         parser.add_argument(parameter.name, type=parameter.annotation)
     words = vars(parser.parse_args())
     try:
-        code.check(name)
-        stage(**words)
-        code.check(name)
+        with stopping.listening():
+            code.check(name)
+            stage(**words)
+            code.check(name)
     except (InputError, DivergedError, ScoreError, OSError, MemoryError) as error:
         sys.exit(printable(f"{name}: {str(error) or 'out of memory'}"))
-    except KeyboardInterrupt:
-        print(f"{name}: interrupted", file=sys.stderr)
-        sys.exit(130)
+    except KeyboardInterrupt as interrupt:
+        status = interrupt.status if isinstance(interrupt, stopping.Stopped) else 130
+        print(f"{name}: interrupted{f' by {interrupt}' if str(interrupt) else ''}", file=sys.stderr)
+        sys.exit(status)
 
 
 def write_scores(path: Path, scores: dict[str, Any]) -> None:

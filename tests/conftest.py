@@ -14,6 +14,7 @@ import torch
 from filelock import FileLock
 from ruamel.yaml import YAML
 
+from benchmarks import databases
 from pipeline import __main__ as cli
 from pipeline import code
 from pipeline.data import digits, images
@@ -203,6 +204,17 @@ def command(*words: str | Path) -> None:
 def python(*words: str | Path, folder: Path | None = None) -> "subprocess.CompletedProcess[str]":
     """Runs `python WORDS` in a process of its own."""
     return subprocess.run([sys.executable, *map(str, words)], cwd=folder, text=True, capture_output=True)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The URL of an empty database on a server of our own; skips where PostgreSQL is not installed."""
+    try:
+        server = databases.PostgreSQL()
+    except databases.Missing as reason:
+        pytest.skip(str(reason))
+    with server:
+        yield server.url
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -223,12 +223,12 @@ def test_experiments_in_the_workspace_in_a_copy_and_in_the_queue(clone: Path) ->
 @pytest.mark.slow
 def test_a_study_is_a_folder_of_its_own_that_shares_what_others_made(clone: Path) -> None:
     recorded(clone)
-    home, judges = clone / "studies/small", sorted((clone / ".work/reference").iterdir())
+    home, fitted = clone / "studies/small", sorted((clone / ".work/reference").iterdir())
     output = dvc(home, "repro", "report")
     assert ran(output) >= {"controls", "train@test4-0", "report"}
     for name in ("fetch", "reference"):  # from the run-cache of the repository's own study
         assert f"Stage '{name}' is cached - skipping run" in output
-    assert judges and sorted((clone / ".work/reference").iterdir()) == judges  # nor is a classifier fitted again
+    assert fitted and sorted((clone / ".work/reference").iterdir()) == fitted  # nor is a classifier fitted again
     assert (home / "reports/report.md").exists() and (home / "dvc.lock").exists()
     status = git(clone, "status", "--porcelain", "--untracked-files=all").splitlines()
     assert all(line[3:].startswith(("studies/small/reports", "studies/small/dvc.lock")) for line in status), status

@@ -91,7 +91,7 @@ def test_every_score_is_there_under_its_own_name(report: Path, tmp_path: Path, p
         for score in ("fid", kid, "precision", "recall", "density", "coverage", "score"):
             assert f"{score}_{count}" in scores and f"{score}_{count}_std" in scores
     assert scores["fid_classifier_150_floors"] > 10 and 0.1 < scores["fid_classifier_150_relative"] < 10
-    assert scores["fid_classifier_150_by_judge2"] != scores["fid_classifier_150"]
+    assert scores["fid_classifier_150_by_classifier2"] != scores["fid_classifier_150"]
     assert 0 <= scores["D_calls_test_images_real"] <= 1 and scores["missing_classes_classifier_150"] > 5
     assert scores["rank_deficient"] == ["fid_inception_12"]
     assert (scores["inception_resize"], scores["inception_real_images"], scores["seeds"]) == ("tf1", 10, 2)

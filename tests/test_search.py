@@ -20,13 +20,13 @@ import torch
 from optuna.study import Study
 from optuna.trial import Trial, TrialState
 
-from pipeline import observing, search
+from pipeline import files, observing, search
 from pipeline.data import digits, images
-from pipeline.errors import DivergedError, InputError
+from pipeline.errors import DivergedError, InputError, ScoreError
 from pipeline.gan import collapse, devices, literature, training
 from pipeline.params import reading
 from pipeline.scores import classifier
-from pipeline.tracking import tracker as tracking
+from pipeline.tracking import background
 from pipeline.tracking.tracker import Tracker
 from pipeline.tuning import analysis, storages, studies, trials
 from pipeline.tuning.notes import Notes
@@ -39,13 +39,13 @@ TINY = {"search.space.batch": [32, 64, 100, 256], "search.images": 400, "search.
 
 
 @pytest.fixture(scope="session")
-def judges(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where judges are kept that tests share."""
-    return tmp_path_factory.mktemp("judges")
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where classifiers are kept that tests share."""
+    return tmp_path_factory.mktemp("classifiers")
 
 
 @pytest.fixture
-def project(params: Params, judges: Path, tmp_path: Path) -> Callable[..., Path]:
+def project(params: Params, fitted: Path, tmp_path: Path) -> Callable[..., Path]:
     """Makes tmp_path a study that a search can begin in, with the changes to params.yaml that one names."""
     def change(changes: dict[str, Any] | None = None) -> Path:
         params(TINY | (changes or {}))
@@ -54,7 +54,7 @@ def project(params: Params, judges: Path, tmp_path: Path) -> Callable[..., Path]
     change()
     images.save(tmp_path / "data/arrays/digits", digits.arrays(), digits.FACTS)
     (tmp_path / ".work").mkdir()
-    (tmp_path / ".work/reference").symlink_to(judges)
+    (tmp_path / ".work/reference").symlink_to(fitted)
     return change
 
 
@@ -201,7 +201,7 @@ def test_no_trial_sees_validation_images_and_none_sees_test_images(setup: Callab
     assert not (other.validation_images == lab.validation_images).all()
 
 
-def test_the_judge_is_fitted_on_the_images_that_trials_train_on(
+def test_the_classifier_is_fitted_on_the_images_that_trials_train_on(
         setup: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
     original, fitted = classifier.fit, []
 
@@ -210,7 +210,7 @@ def test_the_judge_is_fitted_on_the_images_that_trials_train_on(
         return original(shown, labels, *words)
 
     monkeypatch.setattr(classifier, "fit", fit)
-    changed = {"reference.seed": 5}  # a judge that no other test has
+    changed = {"reference.seed": 5}  # a classifier that no other test has
     lab = setup(changed)
     assert fitted == [[image.tobytes() for image in lab.train_images]]
     assert set(fitted[0]).isdisjoint(image.tobytes() for image in lab.validation_images)
@@ -311,7 +311,7 @@ def test_failures_are_results_with_a_reason_and_do_not_end_the_study(
         if trial.number == 1:
             raise DivergedError("the losses left the finite numbers: lower lr")
         if trial.number == 2:
-            raise ZeroDivisionError("a mistake\nof two lines")
+            raise ScoreError("too few\nof two lines")
         trial.set_user_attr(lab.score, 10.0 + trial.number)
         return TrialState.COMPLETE
 
@@ -321,10 +321,9 @@ def test_failures_are_results_with_a_reason_and_do_not_end_the_study(
     assert states == ["COMPLETE", "FAIL", "FAIL", "COMPLETE", "COMPLETE", "COMPLETE"]
     reasons = [trial.user_attrs.get("reason") for trial in study.trials]
     assert reasons[1:3] == ["DivergedError: the losses left the finite numbers: lower lr",
-                            "ZeroDivisionError: a mistake"]
+                            "ScoreError: too few"]
     assert study.trials[1].value is None and not study.trials[1].intermediate_values
-    errors = capsys.readouterr().err
-    assert "Traceback" in errors and errors.count("Traceback") == 1  # of the mistake, not of the divergence
+    assert "Traceback" not in capsys.readouterr().err
     table = analysis.table(studies.finished(study), lab.search.space, lab.train.run, lab.score)
     assert len(table) == 6 and math.isnan(table[lab.score].iloc[1])
 
@@ -377,6 +376,74 @@ def test_a_score_on_the_way_to_a_failure_is_no_score(
     assert repeats["candidate"].tolist() == [1, 1, 2, 2] and repeats["seed"].tolist() == [1, 2] * 2
     assert repeats[lab.score].isna().tolist() == [False, True] * 2
     assert analysis.means(repeats, lab.score)["failed"].tolist() == [1, 1]
+
+
+def test_a_full_disk_costs_no_trial(setup: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often one starts before there is room again."""
+    lab = setup(ONE)
+    study, write = study_of(lab), files.write
+
+    def full(path: Path, content: bytes) -> None:
+        if ".work" in path.parts:
+            raise OSError(28, "No space left on device", str(path))
+        write(path, content)
+
+    for _ in range(5):
+        with monkeypatch.context() as patch, pytest.raises(InputError, match=(
+                r"^trial \d: OSError: \[Errno 28\] No space left .*; nothing is lost: mend that and start again")):
+            patch.setattr(files, "write", full)
+            search.work(lab, study, search.first_runs(reading.load()), 2)
+    assert studies.finished(study) == [] and not unfinished(study)
+    search.work(lab, study, search.first_runs(reading.load()), 2)
+    found = studies.finished(study)
+    assert [trial.state.name for trial in found] == ["COMPLETE"] * 2 and found[0].user_attrs["first"] == "test4"
+    assert [studies.first(trial) for trial in found] == [0, 6]
+
+
+@pytest.mark.parametrize(("error", "raised"), [
+    (MemoryError(), InputError), (torch.OutOfMemoryError("CUDA out of memory"), InputError),
+    (ZeroDivisionError("a mistake\nof two lines"), ZeroDivisionError)])
+def test_a_trial_that_ends_its_worker_each_time_fails_in_the_end(
+        setup: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch, error: Exception, raised: type) -> None:
+    """A mistake in the code keeps its traceback; the other trials go on."""
+    lab = setup()
+    study = study_of(lab)
+
+    def fit(lab: Setup, trial: Trial, *_: Any) -> TrialState:
+        if trial.user_attrs["first"] == "test1":
+            raise error
+        trial.set_user_attr(lab.score, 1.0)
+        return TrialState.COMPLETE
+
+    monkeypatch.setattr(trials, "fit", fit)
+    for _ in range(3):
+        with pytest.raises(raised):
+            search.work(lab, study, search.first_runs(reading.load()), 3)
+        assert not unfinished(study) and studies.finished(study) == []
+    search.work(lab, study, search.first_runs(reading.load()), 3)
+    found = studies.finished(study)
+    assert [trial.state.name for trial in found] == ["FAIL", "COMPLETE", "COMPLETE"]
+    assert found[0].user_attrs["reason"] == (
+        f"{type(error).__name__}{': ' if str(error) else ''}{str(error).partition(chr(10))[0]}, 3 times without a "
+        "newer checkpoint")
+    table = analysis.table(found, lab.search.space, lab.train.run, lab.score)
+    assert table["reason"].iloc[0] == found[0].user_attrs["reason"]
+
+
+def test_a_lost_device_leaves_the_trial_to_the_next_worker(
+        setup: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = setup()
+    study = study_of(lab)
+    lost = torch.AcceleratorError("CUDA error: uncorrectable ECC error")
+
+    def fit(*_: Any) -> TrialState:
+        raise lost
+
+    monkeypatch.setattr(trials, "fit", fit)
+    for _ in range(5):
+        with pytest.raises(InputError, match="trial . AcceleratorError: CUDA error: uncorr|trial .: Accel.*nothing is"):
+            search.work(lab, study, search.first_runs(reading.load()), 2)
+    assert studies.finished(study) == [] and not unfinished(study)
 
 
 def test_an_interrupted_trial_is_not_a_failure_and_goes_on(
@@ -468,8 +535,8 @@ def test_other_conditions_are_another_study(project: Callable[..., Path], change
     folder = project()
     dataset = images.load(folder / "data/arrays/digits")
     before = conditions_of(reading.load(), dataset, FP32)
-    project({"search.n_trials": 99, "reference.judges": 3, "search.storage": "postgresql+psycopg://u:s3cret@host/db",
-             "train.checkpoint_seconds": 100.0})
+    project({"search.n_trials": 99, "reference.classifiers": 3,
+             "search.storage": "postgresql+psycopg://u:s3cret@host/db", "train.checkpoint_seconds": 100.0})
     assert conditions_of(reading.load(), dataset, FP32) == before
     half = replace(FP32, dtype=torch.bfloat16)
     assert conditions_of(reading.load(), dataset, half) != before
@@ -499,7 +566,7 @@ def test_mlflow_and_the_dashboard_have_every_trial_and_lead_to_each_other(
         project: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     folder = project({"search.n_trials": 5, "search.candidates": 1})
     monkeypatch.delenv("DCGAN_TRACKING")
-    monkeypatch.setattr(tracking, "FLUSH_SECONDS", 0.1)
+    monkeypatch.setattr(background, "FLUSH_SECONDS", 0.1)
     search.search()
     client = mlflow.MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("dcgan search")

@@ -9,11 +9,9 @@ import torch
 
 from pipeline import folders, observing, train
 from pipeline.errors import InputError
-from pipeline.gan import checkpoint, literature, sampling, training
+from pipeline.gan import checkpoint, sampling
 from pipeline.params import reading
-from pipeline.params.sections import Run, Train
 from pipeline.scores import frechet, reference_model
-from pipeline.tracking.tracker import Tracker
 from tests.conftest import FP32, Params, stage
 
 REPORT = Path("reports/train/test4/seed0")
@@ -41,7 +39,7 @@ def test_the_best_generator_and_the_average_are_saved_beside_the_last(study: Par
     z = sampling.prior(model.network, params.fid_images, torch.Generator().manual_seed(observing.FID_SEED))
     for net, expected in ((model.G, fid[name].iloc[-1]), (model.others["best"], best["distance"]),
                           (model.others["ema"], fid[f"{name}_of_ema"].iloc[-1])):
-        with sampling.evaluating(net, model.network, observing.recomputed(params), FP32):
+        with sampling.evaluating(net, model.network, params.of_average, FP32):
             distance = reference.fid(sampling.sample(net, model.network, z, FP32))
         assert distance == pytest.approx(expected, rel=1e-3)
 
@@ -107,13 +105,19 @@ def test_a_curve_of_one_point_has_no_best(study: Params) -> None:
         train.train("test4", 0)
 
 
-@pytest.mark.parametrize("content", [b"", b"garbage" * 99, bytes(32)])
-def test_a_damaged_checkpoint_is_one_line_and_a_fresh_beginning(
-        tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes) -> None:
-    (tmp_path / observing.STATE).write_bytes(content)
-    state = training.start(literature.network("guidelines-28", 0.25), Run(batch=20), 0, FP32)
-    unused: Any = None
-    observer = observing.Observer(unused, Train(), FP32, tmp_path, Tracker(), 1, lambda progress: False)
-    assert observer.resume(state) == observing.Curves() and state.images_seen == 0
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1 and "checkpoint is damaged" in said and "the training begins anew" in said
+def test_a_training_whose_checkpoint_is_damaged_says_so_and_begins_anew(study: Params, studied: Path) -> None:
+    study({"train.checkpoint_seconds": 0})
+    folder = Path(".work/train")
+
+    def dying(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(checkpoint, "save_model", dying)
+        train.train("test4", 0)
+    path, = folder.glob(f"*/{observing.STATE}")
+    path.write_bytes(path.read_bytes()[:-9])
+    result = stage("train", "test4", "0")
+    assert result.returncode == 0 and "Traceback" not in result.stderr
+    assert "state.pt: the checkpoint is damaged" in result.stderr and "resuming" not in result.stderr
+    assert model_of().digest == model_of(studied).digest

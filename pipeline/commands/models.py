@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,13 +63,12 @@ def opened(model: str, generator: str = "last") -> Iterator[OpenedGenerator]:
 def chosen(model: "Model", generator: str, folder: Path) -> "tuple[Stack, Sampling]":
     """One of the generators in `folder`, and the batch-norm statistics that it samples with.
 
-    An average of weights has no running averages of its own. InputError when there is no such generator.
+    InputError when there is no such generator.
     """
     generators = {"last": model.G} | model.others
     if generator not in generators:
         raise InputError(f"{folder}: has no generator {generator}; it has {', '.join(generators)}")
-    return generators[generator], replace(model.sampling, batch_norm="recomputed") if generator == "ema" else (
-        model.sampling)
+    return generators[generator], model.sampling.of_average if generator == "ema" else model.sampling
 
 
 def training(folder: Path) -> Path:

@@ -26,7 +26,7 @@ SEAL = 32  # bytes of SHA-256 before a state, which tell a whole one from a dama
 
 
 def save_state(path: Path, state: State, notes: Any) -> None:
-    """Writes `state` and `notes` (numbers, strings, lists, dicts) to `path`, whole or not at all."""
+    """Writes `state` and `notes` (numbers, strings, lists, dicts) to `path` behind a digest, whole or not at all."""
     content = {
         "of": _of(state), "G": state.G.state_dict(), "D": state.D.state_dict(),
         "optimiser_G": state.optimiser_G.state_dict(), "optimiser_D": state.optimiser_D.state_dict(),

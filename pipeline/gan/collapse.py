@@ -16,20 +16,21 @@ WORSE = 3.0  # times its best distance
 FLAT = 0.1  # of the largest variance that samples of this training had
 
 
-def signs(losses: Sequence[Row], distances: Sequence[float], variances: Sequence[float]) -> dict[str, str]:
+def signs(losses: Sequence[Row], distances: Sequence[float], variances: Sequence[float],
+          floor: float = 0.0) -> dict[str, str]:
     """The signs that are there now, by their kind, with one clause that says what was found.
 
     `losses` are rows with loss_D and loss_G in nats; `distances` and `variances`, positive, are those of the snapshots
-    so far.
+    so far. `floor` is the smallest loss of D, which label smoothing raises above 0.
     """
-    return dict(_found(losses, distances, variances))
+    return dict(_found(losses, distances, variances, floor))
 
 
 def _found(losses: Sequence[Row], distances: Sequence[float], variances: Sequence[float],
-           ) -> Iterator[tuple[str, str]]:
-    last = [row["loss_D"] for row in losses[-WON_REPORTS:]]
+           floor: float) -> Iterator[tuple[str, str]]:
+    last = [row["loss_D"] - floor for row in losses[-WON_REPORTS:]]
     if len(last) == WON_REPORTS and max(last) < WON * 2 * math.log(2):
-        yield "losses", f"the loss of D stays below {WON * 2 * math.log(2):.2g} nats: it is sure of every image"
+        yield "losses", f"the loss of D stays below {floor + WON * 2 * math.log(2):.2g} nats: it is sure of every image"
     elif losses and losses[-1]["loss_G"] > LOST:
         yield "losses", f"the loss of G is {losses[-1]['loss_G']:.3g} nats: D is sure of every fake"
     if distances and distances[-1] > WORSE * min(distances):

@@ -2,6 +2,8 @@
 
 -log(sigmoid(x)) = softplus(-x) and -log(1 - sigmoid(x)) = softplus(x) = x + softplus(-x).
 """
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -15,6 +17,11 @@ def loss_D(logits_real: Tensor, logits_fake: Tensor, smoothing: float = 0.0) -> 
     """
     loss = F.softplus(-logits_real).mean() + F.softplus(logits_fake).mean()
     return loss + smoothing * logits_real.mean() if smoothing else loss
+
+
+def least_D(smoothing: float) -> float:
+    """The smallest loss of a D whose real targets are 1 - `smoothing`, at least 0 and less than 1: their entropy."""
+    return -sum(share * math.log(share) for share in (smoothing, 1 - smoothing) if share)
 
 
 def loss_G(logits_fake: Tensor) -> Tensor:

@@ -39,7 +39,7 @@ class Evaluate(Section):
     many `generated_labels`. D: a linear probe on `probe_images` labelled training images (empty: all), whose last
     share `probe_validation` chooses C among `probe_C`; a probe of `labels_per_class`, averaged over `resamples` draws
     from all training images. As a control, D's architecture learns the same labels from scratch with Adam; the best of
-    `supervised_lr`, and of its lengths up to `supervised_epochs`, are chosen by the same validation images.
+    `supervised_lr`, and of the lengths up to `supervised_epochs`, are chosen by the same validation images.
     """
     seed: Seed = 1
     seeds: Annotated[int, Field(ge=1, le=1000)] = 3
@@ -53,7 +53,7 @@ class Evaluate(Section):
     probe_C: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)] = listed(1e-4, 1e-3, 1e-2, 0.1, 1.0)
     labels_per_class: Count = 100
     resamples: Annotated[int, Field(ge=2, le=10**5)] = 20
-    supervised_epochs: Count = 8
+    supervised_epochs: Count = 12
     supervised_lr: Annotated[list[Rate], Field(min_length=1)] = listed(3e-4, 1e-3, 3e-3)
     inception: InceptionScores = field(default_factory=InceptionScores)
 

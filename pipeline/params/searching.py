@@ -45,7 +45,8 @@ class Search(Section):
     the median is pruned. With the objectives [fid, probe] there is a Pareto front, and no trial is pruned. A probe sees
     `probe_images`. The best `candidates`, and the best of the first runs, are trained again with `seeds` further seeds;
     the winner has the smallest mean. `storage` is empty for optuna.log in the repository, or
-    postgresql+psycopg://user@host/database for several machines.
+    postgresql+psycopg://user@host/database for several machines; `artifacts` is empty for a folder there, or a path
+    that they share, or s3://bucket.
     """
     space: dict[str, Knob] = field(default_factory=_space)
     first: list[Label] = field(default_factory=list)
@@ -61,3 +62,4 @@ class Search(Section):
     seeds: Count = 3
     seed: Seed = 0
     storage: str | None = None
+    artifacts: str | None = None

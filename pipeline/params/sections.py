@@ -1,6 +1,6 @@
 """Sections of params.yaml about data and training: the type, range and default of every key."""
-from dataclasses import dataclass, field, fields
-from typing import Annotated, ClassVar, Literal
+from dataclasses import dataclass, field, fields, replace
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field
 
@@ -58,8 +58,8 @@ class ReferenceFit(Section):
     """Section reference: how the classifiers are fitted whose features distances are measured in.
 
     `net` is `small`, three convolutions, enough for digits, or `residual`, for photographs. With `augment` images are
-    shifted and mirrored at random. The `judges` differ in their seeds, from `seed` on: the first measures, the others
-    tell how far rankings depend on it.
+    shifted and mirrored at random. The `classifiers` differ in their seeds, from `seed` on: the first measures, the
+    others tell how far rankings depend on it.
     """
     net: Literal["small", "residual"] = "small"
     epochs: Count = 2
@@ -67,7 +67,7 @@ class ReferenceFit(Section):
     lr: Rate = 0.003
     augment: bool = False
     seed: Seed = 0
-    judges: Annotated[int, Field(ge=1, le=9)] = 2
+    classifiers: Annotated[int, Field(ge=1, le=9)] = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +116,11 @@ class Sampling(Section):
     """Which statistics batch norm samples with: `running` averages, or `recomputed` ones over so many fresh images."""
     batch_norm: Literal["running", "recomputed"] = "recomputed"
     statistics_images: Samples = 5000
+
+    @property
+    def of_average(self) -> Self:
+        """The same for an average of weights, which has no running averages of its own."""
+        return replace(self, batch_norm="recomputed")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,8 +51,8 @@ class Change:
 
 
 class Ranking(NamedTuple):
-    """How a further judge ranks the runs: Kendall's tau with the first, and neighbours of the first that it swaps."""
-    judge: int
+    """How another classifier ranks the runs: Kendall's tau with the first, and neighbours that it swaps."""
+    number: int
     tau: float
     swapped: list[tuple[str, str]]
 
@@ -92,19 +92,19 @@ def differing(before: Run, after: Run) -> str:
 
 
 def rankings(results: list[Result], names: Names) -> list[Ranking]:
-    """How each further judge ranks at least two runs by their mean distances; nothing without further judges."""
+    """How each further classifier ranks at least two runs by their mean distances; nothing without one."""
     ranked = sorted(results, key=lambda result: result.scores[names.fid])
     first = [result.scores[names.fid] for result in ranked]
     found = []
-    for judge in range(2, 10):
-        name = f"{names.fid}_by_judge{judge}"
+    for number in range(2, 10):
+        name = f"{names.fid}_by_classifier{number}"
         if len(results) < 2 or any(name not in result.scores for result in results):
             break
         other = [result.scores[name] for result in ranked]
         swapped = [(a.name, b.name) for a, b, one, two in zip(ranked, ranked[1:], other, other[1:]) if one > two]
         tau = float(stats.kendalltau(first, other).statistic)
         if math.isfinite(tau):  # not of runs that are all equal
-            found.append(Ranking(judge, tau, swapped))
+            found.append(Ranking(number, tau, swapped))
     return found
 
 

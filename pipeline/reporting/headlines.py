@@ -80,9 +80,9 @@ def change_of_probe(found: Change, names: Names) -> str:
 
 
 def ranking(found: Ranking) -> str:
-    """How a further judge ranks the runs."""
+    """How another classifier ranks the runs."""
     swaps = ", ".join(f"{one} and {two}" for one, two in found.swapped)
-    return (f"By classifier {found.judge}, which differs only in its seed, the ranking of the runs agrees with the "
+    return (f"By classifier {found.number}, which differs only in its seed, the ranking of the runs agrees with the "
             f"first one's by a Kendall's tau of {found.tau:.2f} (1 is the same order). " + (
                 f"Neighbours that change places: {swaps}." if swaps else "No neighbours change places."))
 

@@ -38,7 +38,7 @@ SAMPLES = (
             "may be set beside it, nor one of another data set."),
     Meaning("fid", "classifier", "↓", False, "The same distance by a second classifier, which differs from the first "
             "only in its seed. Its scale is its own: compare the order of the runs, not the two numbers.",
-            "_by_judge2"),
+            "_by_classifier2"),
     Meaning("fid", "inception", "↓", False, FID + "The features are Inception-v3's, in the weights and the resizing "
             "that scores.json names. Published numbers may be set beside it when they have the same resizing, count "
             "of samples and real images; many have 50,000."),

@@ -27,7 +27,7 @@ def blocks(study: Study) -> list[Block]:
     if (versions := packages(known)).rows:
         found.append(Details("Versions of packages, as installed when the runs were trained", [versions]))
     return [*found, Paragraph("To make this page again, with the same bytes where the files are the same:"), Commands([
-        "pip install -c constraints.txt -e '.[test]'", "dvc repro report          # what is missing, and this page",
+        "pip install -c constraints.txt -e .", "dvc repro report          # what is missing, and this page",
         "dvc repro -f -s report    # this page alone, after a search or another study"])]
 
 

@@ -18,7 +18,7 @@ def blocks(study: Study, results: list[Result], controls: dict[str, Any], names:
 
 
 def settings(results: list[Result], controls: dict[str, Any], names: Names) -> list[Block]:
-    """Settings and chief scores, what ± is, and how further judges rank the runs."""
+    """Settings and chief scores, what ± is, and how further classifiers rank the runs."""
     several, first = len(results[0].trainings), results[0].first.scores
     spread = (f"Numbers are means over {several} trainings ± the half-width of their 95 % "
               "t-interval." if several > 1 else

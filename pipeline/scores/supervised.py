@@ -7,6 +7,7 @@ probe's does.
 """
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ from pipeline.scores import probe
 from pipeline.scores.classifier import BATCH as AT_A_TIME
 
 BATCH = 100
-PATIENCE = 3  # lengths without a better one end the training with a learning rate
+PATIENCE = 4  # lengths without a better one end the training
 
 
 class Examples(NamedTuple):
@@ -77,15 +78,15 @@ def choose(lesson: Lesson, train: Examples, validation: Examples, rates: Sequenc
            lengths: Sequence[int]) -> tuple[float, int]:
     """The rate of `rates` and the length of `lengths` with the best accuracy on validation, the first of equals.
 
-    A rate is given up after PATIENCE lengths without a better one.
+    Rates are compared over the first fifth of the lengths. The best goes on, up to PATIENCE lengths without a better
+    one.
     """
-    best, chosen = -1.0, (rates[0], lengths[0])
-    for lr in rates:
-        top, since = -1.0, 0
-        for length, accuracy in zip(lengths, lesson.accuracies(train, validation, lr, lengths)):
-            top, since = (accuracy, 0) if accuracy > top else (top, since + 1)
-            if accuracy > best:
-                best, chosen = accuracy, (lr, length)
-            if since == PATIENCE:
-                break
-    return chosen
+    tried = -(-len(lengths) // 5)
+    curves = {lr: lesson.accuracies(train, validation, lr, lengths) for lr in rates}
+    seen = {lr: list(islice(curve, tried)) for lr, curve in curves.items()}
+    lr = max(rates, key=lambda rate: max(seen[rate]))
+    for accuracy in curves[lr]:
+        seen[lr].append(accuracy)
+        if len(seen[lr]) - np.argmax(seen[lr]) > PATIENCE:
+            break
+    return lr, lengths[int(np.argmax(seen[lr]))]

@@ -1,6 +1,5 @@
 """Generators in MLflow: logged without pickle, and found again by their address."""
 import os
-import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -26,11 +25,24 @@ if TYPE_CHECKING:
 CODE = Path(__file__).with_name("serving.py")
 
 
-def log(G: nn.Module, network: dict[str, Any]) -> str:
-    """Logs G to the active run as the model `generator`, and returns its id.
+def export(G: nn.Module, network: dict[str, Any], path: Path) -> None:
+    """Writes the graph of G to the file `path`, as `serving` loads it; needs no MLflow.
 
     G is on the CPU in eval mode and takes rows, as `sampling.by_rows` has it; `network` are the arguments of
-    `literature.network`. What is logged needs PyTorch and MLflow, and nothing of this project: `serving` says how.
+    `literature.network`.
+    """
+    made = literature.network(**network)
+    with warnings.catch_warnings(), switch.switched(False):
+        warnings.simplefilter("ignore")  # torch.export's notes on its own archive
+        graph = torch.export.export(G, (sampling.example(made),), dynamic_shapes=({0: torch.export.Dim("images")},))
+        graph.example_inputs = None  # the only pickle in the archive
+        torch.export.save(graph, path)
+
+
+def log(graph: Path, network: dict[str, Any]) -> str:
+    """Logs what `export` has written to the active run as the model `generator`, and returns its id.
+
+    What is logged needs PyTorch and MLflow, and nothing of this project: `serving` says how.
     """
     import mlflow
     from mlflow.models import ModelSignature
@@ -43,15 +55,11 @@ def log(G: nn.Module, network: dict[str, Any]) -> str:
                     for name, kind in (("seed", whole), ("z", numbers), ("label", whole))])
     signature = ModelSignature(asked, Schema([TensorSpec(np.dtype("uint8"), (-1, *made.image))]))
     versions = [f"{package.__name__}=={package.__version__.partition('+')[0]}" for package in (torch, np, pd)]
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), switch.switched(False):
-        warnings.simplefilter("ignore")  # torch.export's notes on its own archive, MLflow's on Python's versions
-        graph = torch.export.export(G, (sampling.example(made),), dynamic_shapes=({0: torch.export.Dim("images")},))
-        graph.example_inputs = None  # the only pickle in the archive
-        torch.export.save(graph, f"{folder}/generator.pt2")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow's on Python's versions
         info = mlflow.pyfunc.log_model(
-            name="generator", python_model=str(CODE), artifacts={"graph": f"{folder}/generator.pt2"},
-            model_config=facts, signature=signature, input_example=pd.DataFrame({"seed": [1, 2]}),
-            pip_requirements=versions)
+            name="generator", python_model=str(CODE), artifacts={"graph": str(graph)}, model_config=facts,
+            signature=signature, input_example=pd.DataFrame({"seed": [1, 2]}), pip_requirements=versions)
     return str(info.model_id)
 
 

@@ -1,195 +1,200 @@
-"""MLflow's side of tracking: where runs go, and one method for everything that is reported about them.
+"""MLflow's side of tracking: one method for everything that is reported about a run.
 
-Called from one thread only, tracking's. MLflow is imported there too: it takes seconds.
+Called from one thread at a time. MLflow is imported there too: it takes seconds.
 """
-import logging
 import math
-import os
-import shutil
-import socket
-import subprocess
-import sys
 import time
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
-from PIL.Image import Image
-from torch import nn
+from PIL import Image
 
-from pipeline import files, folders, processes
-from pipeline.tracking import generators
+from pipeline import folders
+from pipeline.tracking import connection, generators
+from pipeline.tracking.connection import connect
+from pipeline.tracking.descriptions import Description, Opening, experiment
+
+__all__ = ["Description", "NotYet", "Store", "connect", "experiment"]
 
 PARENT_SECONDS = 20.0  # how long a run waits for its parent, which somebody may have deleted
+SILENT_SECONDS = 300.0  # a running run whose process has said nothing for so long has lost it
+
+Row = tuple[str, float, int, int]  # key, value, milliseconds, step
 
 
 class NotYet(Exception):
     """Another thread or process is about to make what was asked for."""
 
 
-def experiment(kind: str = "") -> str:
-    """The name of the MLflow experiment that the study's runs of this kind belong to, like "dcgan guidelines"."""
-    return " ".join(word for word in ("dcgan", folders.study(), kind) if word)
-
-
-@dataclass(frozen=True)
-class Description:
-    """What MLflow gets about a run at its start: its name, parameters, data set and tags.
-
-    `id_file` keeps the MLflow id of a run that may be resumed. With `same`, the name of a tag, the newest run that has
-    the same value of that tag is continued, if there is one. With `parent`, the run is nested under the newest run
-    whose tag `study` equals `parent`.
-    """
-    name: str
-    params: dict[str, Any]
-    data: dict[str, Any]
-    tags: dict[str, str]
-    id_file: Path | None = None
-    same: str | None = None
-    experiment: str = field(default_factory=experiment)
-    parent: str | None = None
-
-
-def connect() -> bool:
-    """MLflow speaks to the server or the file where this project's runs are; it prints no more than errors.
-
-    True for the file. Ask before MLflow is told: it puts what it is told into MLFLOW_TRACKING_URI.
-    """
-    for name, value in (("MLFLOW_HTTP_REQUEST_TIMEOUT", "20"), ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1"),
-                        ("MLFLOW_DISABLE_TELEMETRY", "true")):
-        os.environ.setdefault(name, value)
-    import mlflow
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    file = f"sqlite:///{folders.repository() / 'mlflow.db'}"
-    address = os.environ.get("MLFLOW_TRACKING_URI") or file
-    mlflow.set_tracking_uri(address)
-    return address == file
-
-
-def provenance() -> dict[str, str]:
-    """Tags that lead from a run to the commit, the DVC stage and experiment, and the process that made it."""
-    git = shutil.which("git")
-    commit = git and subprocess.run([git, "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
-    tags = {"mlflow.source.git.commit": commit, "mlflow.source.name": Path(sys.argv[0]).name,
-            "dvc.stage": os.environ.get("DVC_STAGE"), "dvc.experiment": os.environ.get("DVC_EXP_NAME"),
-            "process": processes.me()}
-    return {key: value for key, value in tags.items() if value}
-
-
 class Store:
-    """One MLflow run. Its methods may fail in any of MLflow's ways; calling again is safe."""
+    """One MLflow run. Its methods may fail in any of MLflow's ways; calling again is safe.
 
-    def __init__(self) -> None:
+    With `replay` it is told afterwards, by another process than its own.
+    """
+
+    def __init__(self, opening: Opening, replay: bool = False) -> None:
+        self.opening = opening
+        self.replay = replay
         self.run_id = ""
         self.experiment_id = ""
-        self.patient_until = time.monotonic() + PARENT_SECONDS
-        self.written: dict[str, int] = {}  # by metric: the last step of a run that is being resumed
+        self.patient_until = time.monotonic() + (0 if replay else PARENT_SECONDS)
+        self.before: tuple[str, int | None] = ("KILLED", None)  # how and when the run had ended that is told more
+        self.written: dict[str, set[int]] = {}  # by metric: the steps of a run that is being resumed
 
-    def open(self, description: Description) -> None:
-        """The run exists and is this thread's active run, with everything that is known at its start."""
+    def open(self) -> None:
+        """The run exists and is this thread's active run."""
         import mlflow
+        description = self.opening.description
         local = connect()
         # Two processes that create one database at the same time break it.
         folders.work().mkdir(exist_ok=True)
         with FileLock(folders.work("mlflow.lock")):
             found = mlflow.get_experiment_by_name(description.experiment)
+            connection.tidy()
             if found is None:
-                where = str(folders.repository() / "mlruns") if local else None
+                where = connection.artifacts() if local else None
                 found = mlflow.get_experiment(mlflow.create_experiment(description.experiment, where))
             self.experiment_id = found.experiment_id
-            self._bury()
-            self.run_id = self.run_id or self._existing(description)
-            continued = bool(self.run_id and description.same)  # whose tags tell of the training that made it
-            if not self.run_id:
-                self.run_id = self._new(description)
+            if not self.replay:
+                self._bury()
+            if run_id := self._existing():
+                info = mlflow.get_run(run_id).info
+                self.before = info.status, info.end_time
+            run_id = run_id or self._new()
         mlflow.end_run()  # of an attempt that failed half-way
-        mlflow.start_run(self.run_id, log_system_metrics=description.same is None)
-        here = provenance()
-        mlflow.set_tags({"process": here["process"]} if continued else description.tags | here)
-        mlflow.log_params(description.params)
-        self.dataset = self._dataset(description.data)
-        mlflow.log_input(self.dataset, context="training")
+        mlflow.start_run(run_id, log_system_metrics=not (self.replay or description.same))
+        self.run_id = run_id
+        self.beat()
 
-    def metrics(self, rows: list[tuple[str, float, int, int]]) -> None:
-        """Writes rows of (key, value, milliseconds, step) in one batch; what a resumed run had is left out."""
+    def describe(self) -> None:
+        """The run has its tags, unless another has made it, whose tags tell of that."""
+        import mlflow
+        description, here = self.opening.description, self.opening.provenance
+        ours = not description.same or self._tag("identity") == self.opening.identity
+        mlflow.set_tags(description.tags | here if ours else {"process": here["process"]})
+
+    def params(self) -> None:
+        """The run has its parameters."""
+        import mlflow
+        mlflow.log_params(self.opening.description.params)
+
+    def data(self) -> None:
+        """The run has its data set."""
+        import mlflow
+        mlflow.log_input(self._dataset(), context="training")
+
+    def beat(self) -> None:
+        """The run's process is alive, also if somebody has taken it for dead."""
+        import mlflow
+        if not self.replay:
+            client = mlflow.MlflowClient()
+            client.set_tag(self.run_id, "alive", str(int(time.time() * 1000)))
+            if client.get_run(self.run_id).info.status != "RUNNING":
+                client.update_run(self.run_id, status="RUNNING")
+
+    def alive(self) -> bool:
+        """Whether MLflow has this run and says so."""
+        import mlflow
+        try:
+            return bool(mlflow.MlflowClient().get_run(self.run_id))
+        except Exception:  # whatever MLflow, its store and the network raise
+            return False
+
+    def metrics(self, rows: Iterable[Row]) -> None:
+        """Writes rows of numbers in one batch; what a resumed run had is left out."""
         import mlflow
         from mlflow.entities import Metric
-        fresh = [Metric(*row) for row in rows if math.isfinite(row[1]) and row[3] > self.written.get(row[0], -1)]
+        fresh = [Metric(*row) for row in rows if math.isfinite(row[1]) and row[3] not in self.written.get(row[0], ())]
         mlflow.MlflowClient().log_batch(self.run_id, metrics=fresh)
 
-    def image(self, key: str, picture: Image, step: int) -> None:
-        if step <= min(self.written.values(), default=-1):
+    def image(self, key: str, picture: Image.Image | Path, step: int) -> None:
+        """A picture, or a file of one, in the series `key`."""
+        if not self.replay and step <= min(map(max, self.written.values()), default=-1):
             return
         import mlflow
-        mlflow.log_image(picture, key=key, step=step, synchronous=True)
+        image = Image.open(picture) if isinstance(picture, Path) else picture
+        mlflow.log_image(image, key=key, step=step, synchronous=True)
 
     def tags(self, tags: dict[str, str]) -> None:
+        """Facts that the run is found by."""
         import mlflow
         mlflow.set_tags(tags)
 
-    def model(self, G: nn.Module, network: dict[str, Any], scores: dict[str, float], step: int) -> None:
-        """Logs G, as `generators.log` takes it, with `scores` linked to it and to its data."""
+    def model(self, graph: Path, network: dict[str, Any], scores: dict[str, float], step: int) -> None:
+        """Logs what `generators.export` has written, with `scores` linked to it and to its data."""
         import mlflow
-        mlflow.log_metrics(scores, step=step, model_id=generators.log(G, network), dataset=self.dataset)
+        mlflow.log_metrics(scores, step=step, model_id=generators.log(graph, network), dataset=self._dataset())
 
     def file(self, path: Path) -> None:
+        """A file among the run's artifacts."""
         import mlflow
         mlflow.log_artifact(str(path))
 
-    def close(self, status: str) -> None:
+    def close(self, status: str, ended: int | None = None) -> None:
+        """The run has ended in this way, now or at a time in milliseconds."""
         import mlflow
         mlflow.end_run(status)
+        if self.replay and ended:
+            mlflow.MlflowClient().set_terminated(self.run_id, status, ended)
 
-    def _existing(self, description: Description) -> str:
-        """The id of the run that `description` continues, or ''."""
+    def _tag(self, name: str) -> str:
         import mlflow
-        client = mlflow.MlflowClient()
+        return str(mlflow.MlflowClient().get_run(self.run_id).data.tags.get(name, ""))
+
+    def _existing(self) -> str:
+        """The id of the run that this one continues, or ''."""
+        import mlflow
+        client, description = mlflow.MlflowClient(), self.opening.description
         if description.same:
             return self._newest(description.same, description.tags[description.same])
-        if not (description.id_file and description.id_file.exists()):
-            return ""
-        run_id = description.id_file.read_text()
-        if run_id not in {run.info.run_id for run in client.search_runs([self.experiment_id])}:
-            return ""  # deleted, or of another store
-        for key in client.get_run(run_id).data.metrics:
-            if not key.startswith("system/"):
-                self.written[key] = max(metric.step for metric in client.get_metric_history(run_id, key))
+        run_id = self._newest("identity", self.opening.identity)
+        if run_id:
+            for key in client.get_run(run_id).data.metrics:
+                if not key.startswith("system/"):
+                    self.written[key] = {metric.step for metric in client.get_metric_history(run_id, key)}
         return run_id
 
-    def _new(self, description: Description) -> str:
-        """The id of a run that is made for `description`; NotYet while its parent may still come."""
+    def _new(self) -> str:
+        """The id of a run that is made; NotYet while its parent may still come."""
         import mlflow
-        tags = description.tags | provenance()
+        client, description = mlflow.MlflowClient(), self.opening.description
+        tags = description.tags | self.opening.provenance | {"identity": self.opening.identity}
         if description.parent:
             if parent := self._newest("study", description.parent):
                 tags["mlflow.parentRunId"] = parent
             elif time.monotonic() < self.patient_until:
                 raise NotYet(description.parent)
-        client = mlflow.MlflowClient()
-        run_id = client.create_run(self.experiment_id, tags=tags, run_name=description.name).info.run_id
-        if description.id_file:
-            files.write(description.id_file, run_id.encode())
-        return run_id
+        run = client.create_run(self.experiment_id, self.opening.began, tags, description.name)
+        if description.same:  # another machine may have made one in the same moment: the older one stays
+            *_, first = self._found(description.same, description.tags[description.same])
+            if first != run.info.run_id:
+                client.delete_run(run.info.run_id)
+                return first
+        return str(run.info.run_id)
+
+    def _found(self, tag: str, value: str) -> list[str]:
+        """The ids of the runs whose `tag` has this value, the newest first."""
+        import mlflow
+        found = mlflow.MlflowClient().search_runs([self.experiment_id], f"tags.`{tag}` = '{value}'",
+                                                  order_by=["attributes.start_time DESC"])
+        return [run.info.run_id for run in found]
 
     def _newest(self, tag: str, value: str) -> str:
-        """The id of the newest run whose `tag` has this value, or ''."""
-        import mlflow
-        found = mlflow.MlflowClient().search_runs([self.experiment_id], f"tags.{tag} = '{value}'", max_results=1)
-        return found[0].info.run_id if found else ""
+        return next(iter(self._found(tag, value)), "")
 
     def _bury(self) -> None:
-        """Marks runs as KILLED whose process on this machine is gone: kill -9 leaves them RUNNING for ever."""
+        """Marks runs as KILLED whose process is silent: kill -9 leaves them RUNNING for ever."""
         import mlflow
-        client = mlflow.MlflowClient()
-        running = f"attributes.status = 'RUNNING' and tags.process LIKE '{socket.gethostname()}:%'"
-        for run in client.search_runs([self.experiment_id], running):
-            if processes.gone(run.data.tags["process"]):
+        client, late = mlflow.MlflowClient(), (time.time() - SILENT_SECONDS) * 1000
+        for run in client.search_runs([self.experiment_id], "attributes.status = 'RUNNING'"):
+            if float(run.data.tags.get("alive", run.info.start_time)) < late:
                 client.set_terminated(run.info.run_id, "KILLED")
 
-    def _dataset(self, data: dict[str, Any]) -> Any:
+    def _dataset(self) -> Any:
         from mlflow.data.http_dataset_source import HTTPDatasetSource
         from mlflow.data.meta_dataset import MetaDataset
+        data = self.opening.description.data
         return MetaDataset(  # type: ignore[abstract]
             HTTPDatasetSource(url=data["url"]), name=data["name"], digest=data["sha256"][:32])

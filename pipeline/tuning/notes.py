@@ -10,16 +10,19 @@ class Notes:
     """What is known of a trial beside its parameters; what is empty is not written.
 
     `first` names a run that is tried first. A repetition trains the run of trial `of` with another `seed`. `retry_of`
-    is the first attempt at a trial whose process died. `process` runs it; it was `interrupted` by Ctrl-C, or failed for
-    a `reason`, which counts as a result. Its training may have ended on a `collapse`. `scores` are those so far, after
+    is the first attempt at a trial whose process died, and `checkpoint` stands for the one that this attempt began
+    from. `process` runs it; it was `interrupted`, which is nobody's fault, or ran into `trouble`, or failed for a
+    `reason`, which counts as a result. Its training may have ended on a `collapse`. `scores` are those so far, after
     `images_seen`.
     """
     first: str = ""
     of: int | None = None
     seed: int | None = None
     retry_of: int | None = None
+    checkpoint: int | None = None
     process: str = ""
     interrupted: bool = False
+    trouble: str = ""
     reason: str = ""
     collapse: str = ""
     images_seen: int | None = None

@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
-from pipeline import code, folders, judges
+from pipeline import classifiers, code, folders
 from pipeline.data.images import Dataset
 from pipeline.gan.devices import Device
 from pipeline.params.scoring import Evaluate
 from pipeline.params.searching import Search
 from pipeline.params.sections import ReferenceFit, Train
 from pipeline.params.study import Study
-from pipeline.scores import reference_model
 from pipeline.scores.reference_model import Reference
+from pipeline.tuning import shared
 from pipeline.tuning.storages import Storage
 
 
@@ -45,29 +45,31 @@ class Setup:
 
 def prepare(search: Search, train: Train, scoring: Evaluate, dataset: Dataset, fit: ReferenceFit, device: Device,
             storage: Storage) -> Setup:
-    """Holds out the validation images, a random draw, the same for the same seed; fits the judge on the others."""
+    """Holds out the validation images, a random draw, the same for the same seed; fits the classifier on the others."""
     order = np.random.default_rng(search.seed).permutation(len(dataset.train_images))
     held_out, kept = (np.sort(part) for part in np.split(order, [search.validation]))
-    with FileLock(folders.work("judge.lock")):  # workers begin together, and one of them fits it
-        judge = reference_model.load(judges.fitted(dataset, fit, 0, device, kept), dataset.digest)
+    with FileLock(folders.work("classifier.lock")):  # workers begin together, and one of them fits it
+        classifier = shared.classifier(storage, [asdict(fit) | {"classifiers": 1}, kept.tolist(), str(device.dtype),
+                                                 code.digest("scores.reference_model")],
+                                       lambda: classifiers.fitted(dataset, fit, 0, device, kept), dataset.digest)
     validation = dataset.train_images[held_out]
     return Setup(search, train, scoring, dataset.train_images[kept], dataset.train_labels[kept], validation,
-                 dataset.train_labels[held_out], replace(judge, moments=judge.moments_of(validation)), device,
+                 dataset.train_labels[held_out], replace(classifier, moments=classifier.moments_of(validation)), device,
                  dataset.meta, storage)
 
 
 def conditions_of(params: Study, dataset: Dataset, device: Device) -> dict[str, Any]:
     """All that decides about the scores of a study's trials, as JSON has it.
 
-    The judge follows from section reference, the data and the split (search.seed and search.validation). Its weights
-    are not here: those of another kind of machine differ by rounding, and its workers share the study.
+    The classifier follows from section reference, the data and the split (search.seed and search.validation). Its
+    weights are not here: those of another kind of machine differ by rounding, and its workers share the study.
     """
     conditions = asdict(params.search)
-    for key in ("n_trials", "candidates", "seeds", "storage"):
+    for key in ("n_trials", "candidates", "seeds", "storage", "artifacts"):
         del conditions[key]  # how many trials there are, and where
     conditions |= {
         "first": {name: asdict(params.runs[name]) for name in params.search.first},
         "train": asdict(params.train), "probe_validation": params.evaluate.probe_validation, "data": dataset.digest,
         "reference": asdict(params.reference), "dtype": str(device.dtype), "code": code.digest("tuning.trials")}
-    del conditions["train"]["checkpoint_seconds"], conditions["reference"]["judges"]  # trials have the first
+    del conditions["train"]["checkpoint_seconds"], conditions["reference"]["classifiers"]  # trials have the first
     return json.loads(json.dumps(conditions))

@@ -1,24 +1,31 @@
 """Where studies live: a journal file for the processes of one machine, a PostgreSQL database between several.
 
-Each has a lock, which ends with the process that holds it.
+Each has a lock, which ends with the process that holds it, and keeps classifiers by their digests.
 """
+import os
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 from optuna.exceptions import ExperimentalWarning
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
-from sqlalchemy import Engine, create_engine, make_url, text
+from optuna.storages import BaseStorage, RDBStorage
+from sqlalchemy import (Column, Engine, LargeBinary, MetaData, String, Table, create_engine, insert, make_url, select,
+                        text)
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from pipeline import files
 from pipeline.errors import InputError
+from pipeline.tuning import journals
 
 JOURNAL = "optuna.log"
+KEPT = "optuna_classifiers"  # beside the journal
+TABLE = Table("dcgan_classifiers", MetaData(), Column("key", String(64), primary_key=True),
+              Column("content", LargeBinary, nullable=False))
 ADVISORY_LOCK = 1511_06434  # any number that no other application of the database locks
 HEARTBEAT_SECONDS, GRACE_SECONDS = 20, 90
 CONNECT_SECONDS = 10
@@ -28,25 +35,42 @@ NOTICE_DEATH = "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_k
 
 @dataclass(frozen=True)
 class Storage:
-    """A place for studies. Only one process at a time is inside `lock()`."""
+    """A place for studies, and for bytes under keys, which are `kept` somewhere.
+
+    Only one process at a time is inside `lock()`.
+    """
     name: str  # without a password
     backend: BaseStorage
     lock: Callable[[], AbstractContextManager[Any]]
     close: Callable[[], None]
+    kept: str
+    keep: Callable[[str, bytes], None]
+    fetch: Callable[[str], bytes | None]
+
+
+def address(url: str | None) -> str | None:
+    """search.storage, or what the environment has in its place; None for a file."""
+    return url or os.environ.get("DCGAN_STORAGE") or None
 
 
 def open_storage(url: str | None, folder: Path) -> Storage:
     """The journal file in `folder`, or the PostgreSQL database at `url`; InputError when it cannot be used."""
+    url = address(url)
     if url is not None:
         return _database(url)
     path, lock = folder / JOURNAL, folder / ".work" / "optuna.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(lock):
-            return Storage(str(path), JournalStorage(JournalFileBackend(str(path))), lambda: FileLock(lock),
-                           lambda: None)
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: not a journal of Optuna ({str(error).splitlines()[0]})") from None
+    with FileLock(lock):
+        journal = journals.open_journal(path, lock.with_name("optuna.new"))
+    kept = folder / KEPT
+
+    def fetch(key: str) -> bytes | None:
+        with suppress(FileNotFoundError):
+            return (kept / key).read_bytes()
+        return None
+
+    return Storage(str(path), journal, lambda: FileLock(lock), lambda: None, str(kept),
+                   lambda key, content: files.write(kept / key, content), fetch)
 
 
 def _database(url: str) -> Storage:
@@ -70,6 +94,7 @@ def _database(url: str) -> Storage:
             warnings.simplefilter("ignore", ExperimentalWarning)  # heartbeats
             backend = RDBStorage(address.render_as_string(hide_password=False), options,
                                  heartbeat_interval=HEARTBEAT_SECONDS, grace_period=GRACE_SECONDS)
+            TABLE.metadata.create_all(engine)
     except (SQLAlchemyError, RuntimeError) as error:
         engine.dispose()
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
@@ -82,7 +107,18 @@ def _database(url: str) -> Storage:
         backend.engine.dispose()
         engine.dispose()
 
-    return Storage(shown, backend, lambda: _advisory_lock(engine), close)
+    return Storage(shown, backend, lambda: _advisory_lock(engine), close, f"{shown}, table {TABLE.name}",
+                   partial(_insert, engine), partial(_select, engine))
+
+
+def _insert(engine: Engine, key: str, content: bytes) -> None:
+    with engine.begin() as connection:
+        connection.execute(insert(TABLE).values(key=key, content=content))
+
+
+def _select(engine: Engine, key: str) -> bytes | None:
+    with engine.connect() as connection:
+        return connection.execute(select(TABLE.c.content).where(TABLE.c.key == key)).scalar()
 
 
 @contextmanager

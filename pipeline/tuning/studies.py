@@ -1,55 +1,43 @@
 """Who works on which trial, and what becomes of a worker that dies.
 
 Workers share nothing but the storage. Whatever several of them may not do at once, like taking the next trial, happens
-under the storage's lock.
+under the storage's lock, and takes the same time however many trials there are.
 
 A trial counts once it is COMPLETE, PRUNED or FAILED for a `reason`. One that is FAILED without a reason lost its
-process, or was interrupted: the next worker that looks enqueues it again, as a trial that is a `retry_of` the first
-attempt.
+process, or was interrupted: the next worker takes it up first, as a trial that is a `retry_of` the first attempt. When
+ATTEMPTS processes have died on it without a newer checkpoint than they began from, it has FAILED.
 """
 import threading
+import time
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.exceptions import ExperimentalWarning, StorageInternalError
+from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from pipeline import processes
-from pipeline.errors import InputError
-from pipeline.tuning import notes, storages
+from pipeline import folders, observing, processes
+from pipeline.tuning import joining, ledger, notes, storages
+from pipeline.tuning.joining import Direction, open_study
+from pipeline.tuning.ledger import Ledger, first
 from pipeline.tuning.notes import Notes
 from pipeline.tuning.storages import Storage
 
-Direction = Literal["minimize", "maximize"]
+__all__ = ["Direction", "Order", "claim", "finished", "first", "heartbeat", "open_study", "scratch"]
 
 ATTEMPTS = 3  # a trial that has killed so many processes will kill the next one too
 
 Order = tuple[dict[str, Any], Notes]  # the parameters of a trial that is to be run, and the notes it begins with
-
-
-def open_study(storage: Storage, name: str, conditions: dict[str, Any], directions: Sequence[Direction],
-               pruner: optuna.pruners.BasePruner) -> Study:
-    """The study `name`, new or as it is; InputError when it was made under other `conditions`."""
-    with storage.lock():
-        study = optuna.create_study(storage=storage.backend, study_name=name, directions=directions, pruner=pruner,
-                                    load_if_exists=True)
-        if not (study.user_attrs or study.get_trials(deepcopy=False)):
-            study.set_user_attr("conditions", conditions)
-        found = study.user_attrs.get("conditions", {})
-    if found != conditions:
-        key = next(key for key in found | conditions if found.get(key) != conditions.get(key))
-        raise InputError(f"{storage.name}: the study {name} was made with {key} = {found.get(key)}, not "
-                         f"{conditions.get(key)}; give it another name in the storage, or delete it")
-    return study
+_ledgers: WeakKeyDictionary[Study, Ledger] = WeakKeyDictionary()  # a cache: what it says follows from the storage
 
 
 def claim(storage: Storage, study: Study, drawn_from: dict[str, BaseDistribution], orders: Sequence[Order],
@@ -61,72 +49,102 @@ def claim(storage: Storage, study: Study, drawn_from: dict[str, BaseDistribution
     worker draws the same whether it was killed on the way or not.
     """
     with storage.lock():
-        _requeue_lost(storage, study)
-        trials = study.get_trials(deepcopy=False)  # read once: a trial that ends meanwhile would count twice
-        begun = len(_counted(trials)) + sum(trial.state == TrialState.RUNNING for trial in trials)
+        book = _without_the_dead(storage, study)
+        if book.total != n_trials:
+            study.set_user_attr(joining.TOTAL, n_trials)
+            book.total = n_trials
+        begun = len(book.counted) + len(book.running())
         if begun >= n_trials:
             return None
-        missing = [(drawn, order) for drawn, order in orders if not any(notes.says(trial, order) for trial in trials)]
-        if missing and not any(trial.state == TrialState.WAITING for trial in trials):
-            drawn, order = missing[0]
-            study.enqueue_trial(drawn, order.attributes)
         study.sampler = sampler(begun)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Heartbeat of storage")  # `heartbeat` does what Study.optimize would
-            trial = study.ask(drawn_from)
-        notes.write(trial, Notes(process=processes.me()))
-        if isinstance(storage.backend, RDBStorage):
-            storage.backend.record_heartbeat(trial._trial_id)
-        return trial
+        trial = _begin(storage, study, *_next(study, book, orders))
+    for name, distribution in drawn_from.items():  # outside: a sampler takes seconds when there are many trials
+        trial._suggest(name, distribution)
+    return trial
+
+
+def _next(study: Study, book: Ledger, orders: Sequence[Order]) -> Order:
+    """What comes next: a lost trial, an order that nobody has begun, or nothing that is not drawn."""
+    if book.lost:
+        number, trial = min(book.lost.items())
+        drawn = trial.system_attrs.get("fixed_params", {}) | trial.params  # it may have died before it drew
+        return drawn, replace(notes.read(trial).order, retry_of=number, checkpoint=_checkpoint(study, number))
+    return next((order for order in orders if ledger.key(order[1]) not in book.begun), ({}, Notes()))
+
+
+def _begin(storage: Storage, study: Study, drawn: dict[str, Any], given: Notes) -> Trial:
+    """A running trial of this process. Study.ask does the same in more steps, and looks at all trials once more."""
+    database = isinstance(storage.backend, RDBStorage)
+    told = given if database else replace(given, process=processes.me())
+    template = optuna.trial.create_trial(
+        state=TrialState.RUNNING, system_attrs={"fixed_params": drawn} if drawn else {}, user_attrs=told.attributes)
+    number = study._storage.create_new_trial(study._study_id, template if drawn or told.attributes else None)
+    if isinstance(storage.backend, RDBStorage):
+        storage.backend.record_heartbeat(number)
+        study._storage.set_trial_user_attr(number, "process", processes.me())  # without it, a worker died in here
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Heartbeat of storage")  # `heartbeat` does what Study.optimize would
+        return Trial(study, number)
 
 
 def finished(study: Study) -> list[FrozenTrial]:
     """The trials that count, in the order of their first attempts."""
-    return _counted(study.get_trials(deepcopy=False))
+    counted = _read(study).counted
+    return [counted[number] for number in sorted(counted)]
 
 
-def _counted(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    deaths = Counter(first(trial) for trial in trials if _lost(trial) and not notes.read(trial).interrupted)
-    last = {first(trial): trial.number for trial in trials}
-    return sorted((trial for trial in trials if trial.state.is_finished() and (
-        not _lost(trial) or deaths[first(trial)] >= ATTEMPTS and last[first(trial)] == trial.number)), key=first)
+def scratch(study: Study, trial: FrozenTrial | Trial, kind: str) -> Path:
+    """Where all attempts at this trial keep their checkpoint; `kind` stands for what it trains."""
+    return folders.work("search", study.study_name, f"{first(trial)}-{kind}")
 
 
-def first(trial: FrozenTrial | Trial) -> int:
-    """The number of the first attempt at this trial."""
-    retry_of = notes.read(trial).retry_of
-    return trial.number if retry_of is None else retry_of
+def _checkpoint(study: Study, number: int) -> int:
+    """Stands for the newest checkpoint on this machine of the trial whose first attempt is `number`; 0 for none."""
+    found = folders.work("search", study.study_name).glob(f"{number}-*/{observing.STATE}")
+    return max((path.stat().st_mtime_ns for path in found), default=0)
 
 
-def _lost(trial: FrozenTrial) -> bool:
-    return trial.state == TrialState.FAIL and not notes.read(trial).reason
+def _read(study: Study) -> Ledger:
+    book = _ledgers.setdefault(study, Ledger())
+    book.read(study)
+    return book
 
 
-def _requeue_lost(storage: Storage, study: Study) -> None:
-    """Trials whose process is gone are FAILED, and wait for another unless that has happened ATTEMPTS times."""
-    if isinstance(storage.backend, RDBStorage):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            optuna.storages.fail_stale_trials(study)
-    for trial in study.get_trials(deepcopy=False):
-        # Without a name, its process died between taking it and saying so.
-        process = notes.read(trial).process
-        gone = not process or processes.gone(process)
-        if trial.state == TrialState.RUNNING and gone:
-            study.tell(trial.number, state=TrialState.FAIL)
-    trials = study.get_trials(deepcopy=False)
-    counted = {first(trial) for trial in _counted(trials)}
-    for trial in trials:
-        tried_again = any(first(other) == first(trial) and other.number > trial.number for other in trials)
-        if _lost(trial) and not tried_again and first(trial) not in counted:
-            again = replace(notes.read(trial).order, retry_of=first(trial))
-            drawn = trial.system_attrs.get("fixed_params", {}) | trial.params  # it may have died before it drew
-            study.enqueue_trial(drawn, again.attributes)
+def _without_the_dead(storage: Storage, study: Study) -> Ledger:
+    """What is known of the study, once trials whose process is gone are lost, or FAILED when too many died on them."""
+    database = isinstance(storage.backend, RDBStorage)
+    book = _ledgers.setdefault(study, Ledger())
+    if database and time.monotonic() >= book.fail_stale_at:
+        joining.fail_stale(study)
+        book.fail_stale_at = time.monotonic() + storages.HEARTBEAT_SECONDS
+    book.read(study)
+    names = {trial.number: notes.read(trial).process for trial in book.running()}
+    dead = [number for number, name in names.items() if not name or (not database and processes.gone(name))]
+    for number in dead:
+        study.tell(number, state=TrialState.FAIL)
+    if dead:
+        book.read(study)
+    hopeless = [trial for number, trial in book.lost.items()
+                if book.deaths[number, _checkpoint(study, number)] >= ATTEMPTS]
+    for trial in hopeless:
+        _give_up(study, trial)
+    if hopeless:
+        book.read(study)
+    return book
+
+
+def _give_up(study: Study, trial: FrozenTrial) -> None:
+    """Adds a last attempt, which has FAILED."""
+    known = notes.read(trial)
+    reason = f"{known.trouble or 'its process died'}, {ATTEMPTS} times without a newer checkpoint"
+    study.add_trial(optuna.trial.create_trial(
+        state=TrialState.FAIL, params=trial.params, distributions=trial.distributions,
+        user_attrs=replace(known.order, retry_of=first(trial), reason=reason).attributes))
 
 
 @contextmanager
 def heartbeat(storage: Storage, trial: Trial) -> Iterator[None]:
-    """Tells the database that this process lives, as long as the block runs; a journal file asks the system."""
+    """Tells the database that this process lives, as long as the block runs; with a journal its lock tells it."""
     backend = storage.backend
     if not isinstance(backend, RDBStorage):
         yield

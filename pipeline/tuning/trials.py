@@ -1,28 +1,28 @@
 """One trial of a search: a short training that is measured on the way, and reported to MLflow and to the dashboard.
 
 A trial whose process dies goes on from its checkpoint in the scratch folder, whoever takes it up on the same machine;
-elsewhere it begins anew.
+elsewhere from the one in the store of artifacts, if that is shared, or anew.
 """
 import math
 import os
 import shutil
 import sys
-import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from optuna.artifacts import FileSystemArtifactStore, upload_artifact
-from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
+import torch
+from optuna.artifacts import upload_artifact
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 from optuna_dashboard import save_note
 from optuna_dashboard.artifact import get_artifact_path
-from sqlalchemy.exc import SQLAlchemyError
 from tqdm import tqdm
 
-from pipeline import folders, observing, stage
-from pipeline.errors import DivergedError
+from pipeline import observing, stage
+from pipeline.errors import DivergedError, InputError, ScoreError
 from pipeline.gan import literature, training
 from pipeline.gan.updates import State
 from pipeline.observing import Curves, Observer
@@ -31,46 +31,70 @@ from pipeline.scores import probe
 from pipeline.tracking import store, tracker
 from pipeline.tracking.store import Description
 from pipeline.tracking.tracker import Tracker
-from pipeline.tuning import notes, space, studies
+from pipeline.tuning import artifacts, notes, space, studies
 from pipeline.tuning.analysis import PROBE
 from pipeline.tuning.notes import Notes
 from pipeline.tuning.setup import Setup
 
-ARTIFACTS = "optuna_artifacts"
+RESULTS = (DivergedError, ScoreError, InputError)  # the last of a batch size that the network cannot take
+FAULTS = (OSError, MemoryError, torch.OutOfMemoryError, torch.AcceleratorError)
 
 
 def attempt(setup: Setup, study: Study, trial: Trial) -> None:
-    """Runs `trial` to its end, whatever that is: a failure is a result too, with a reason and without a score."""
+    """Runs `trial` to its end: a training that diverges is a result too, with a reason and without a score.
+
+    Whatever else goes wrong says nothing about the trial: it and its checkpoint are left to the next worker, and this
+    one ends; with one line, an InputError, where the machine is at fault.
+    """
+    try:
+        complete(setup, study, trial)
+    except UpdateFinishedTrialError:
+        tqdm.write(f"trial {trial.number}: this process was silent for so long that another took it", file=sys.stderr)
+    except BaseException as error:
+        release(study, trial, error)
+        if isinstance(error, FAULTS):
+            raise InputError(f"trial {trial.number}: {said(error)}; nothing is lost: mend that and start again to go "
+                             "on") from None
+        raise
+
+
+def release(study: Study, trial: Trial, error: BaseException) -> None:
+    """Gives `trial` back, so that the next worker goes on from its checkpoint; it counts as lost unless the machine, or
+    somebody's will, ended it.
+    """
+    blameless = isinstance(error, (KeyboardInterrupt, OSError, torch.AcceleratorError))
+    with suppress(Exception):  # the storage may be what failed: then others see that this process has ended
+        notes.write(trial, Notes(interrupted=blameless, trouble=said(error)))
+        study.tell(trial, state=TrialState.FAIL)
+
+
+def said(error: BaseException) -> str:
+    """An error as one line."""
+    return f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(": ")
+
+
+def complete(setup: Setup, study: Study, trial: Trial) -> None:
+    """Trains and scores `trial`, and tells the study, the dashboard and MLflow."""
     run, state, reason, tracking = run_of(setup, trial), TrialState.FAIL, "", Tracker()
-    kind = stage.digest(asdict(run), notes.read(trial).seed)
-    scratch = folders.work("search", study.study_name, f"{studies.first(trial)}-{kind}")
+    scratch = studies.scratch(study, trial, stage.digest(asdict(run), notes.read(trial).seed))
     try:
         with (studies.heartbeat(setup.storage, trial),
+              artifacts.carried(setup.search.artifacts, study, trial, scratch),
               tracker.run(describe(setup, study, trial, run, scratch)) as tracking):
             try:
                 state = fit(setup, trial, run, scratch, tracking)
-            except (StorageInternalError, SQLAlchemyError, UpdateFinishedTrialError):
-                raise
-            except Exception as error:  # of a network, a score or the disk: the other trials may do better
-                reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            except RESULTS as error:  # the other trials may do better
+                reason = said(error)
                 tracking.tags({"optuna.state": state.name, "optuna.reason": reason})
-                if not isinstance(error, DivergedError):
-                    traceback.print_exc()
                 raise Failed from None
             tracking.tags({"optuna.state": state.name})
     except Failed:
         notes.write(trial, Notes(reason=reason))
-    except KeyboardInterrupt:
-        notes.write(trial, Notes(interrupted=True))
-        study.tell(trial, state=TrialState.FAIL)  # without a reason: the next attempt goes on from the checkpoint
-        raise
-    except UpdateFinishedTrialError:
-        tqdm.write(f"trial {trial.number}: this process was silent for so long that another took it", file=sys.stderr)
-        return
     annotate(setup, trial, tracking.address, scratch / "samples")
     scores = notes.read(trial).scores
     objectives = (setup.score, PROBE)[:len(study.directions)]
     study.tell(trial, [scores[key] for key in objectives] if state == TrialState.COMPLETE else None, state)
+    artifacts.forget(setup.search.artifacts, study, trial)
     shutil.rmtree(scratch, ignore_errors=True)
     outcome = reason or f"{setup.score} {scores[setup.score]:.2f}"
     tried = ", ".join(f"{key} {getattr(run, key):g}" for key in space.shown(setup.search.space))
@@ -192,9 +216,7 @@ def annotate(setup: Setup, trial: Trial, address: str, samples: Path) -> None:
         server = server.rstrip("/") if server.startswith("http") else "http://127.0.0.1:5000"
         lines.append(f"[MLflow run]({server}{address}), once `make ui` runs")
     if pictures := sorted(samples.glob("*.png")):
-        folder = folders.repository() / ARTIFACTS
-        folder.mkdir(exist_ok=True)
-        kept = FileSystemArtifactStore(folder)
+        kept = artifacts.opened(setup.search.artifacts)
         artifact = upload_artifact(artifact_store=kept, file_path=str(pictures[-1]), study_or_trial=trial)
         lines.append(f"![samples]({get_artifact_path(trial, artifact)})")
     save_note(trial, "\n\n".join(lines))

@@ -2,6 +2,7 @@
 import pytest
 
 from pipeline.gan import collapse
+from pipeline.gan.losses import least_D
 
 
 def losses(*D: float, G: float = 1.0) -> list[dict[str, float]]:
@@ -18,6 +19,12 @@ def test_a_training_that_goes_well_has_no_sign() -> None:
     ((1.2, 6.5), 695.0, True)])
 def test_a_D_that_is_sure_for_long_or_beyond_doubt_is_one(D: tuple[float, ...], G: float, there: bool) -> None:
     assert ("losses" in collapse.signs(losses(*D, G=G), [], [])) == there
+
+
+def test_label_smoothing_raises_the_band_of_Ds_loss() -> None:
+    sure = losses(0.33, 0.33, 0.33)  # the entropy of targets .9 and .1 is .325
+    assert not collapse.signs(sure, [], [])
+    assert "below 0.35 nats" in collapse.signs(sure, [], [], least_D(0.1))["losses"]
 
 
 def test_the_bands_are_those_of_the_run() -> None:

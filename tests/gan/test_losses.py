@@ -1,6 +1,7 @@
 """The losses against PyTorch's own, and the ratio that lets one backward pass serve both players."""
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
@@ -22,6 +23,13 @@ def test_a_blind_D_gives_2_log_2_and_log_2_and_a_good_one_less() -> None:
     assert losses.loss_G(zero).item() == pytest.approx(math.log(2))
     assert losses.loss_D(five, -five) < 0.02 < 9 < losses.loss_D(-five, five)
     assert losses.loss_G(five) < 0.01 < 4 < losses.loss_G(-five)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.4])
+def test_no_logits_bring_Ds_loss_below_its_least(smoothing: float) -> None:
+    found = min(losses.loss_D(torch.tensor(logit), torch.tensor(-40.0), smoothing).item()
+                for logit in np.linspace(-20, 20, 801))
+    assert found == pytest.approx(losses.least_D(smoothing), abs=1e-4) and found >= losses.least_D(smoothing)
 
 
 def test_the_ratio_turns_one_players_gradient_into_the_others() -> None:

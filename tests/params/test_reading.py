@@ -72,7 +72,7 @@ def test_sections_may_be_empty_or_absent(tmp_path: Path) -> None:
     ("runs.test4.ema", 1, "runs.test4.ema = 1: expected less than 1"),
     ("train.keep", "bset", "train.keep = 'bset': expected 'last' or 'best' (did you mean 'best'?)"),
     ("train.on_collapse", "halt", "train.on_collapse = 'halt': expected 'warn' or 'stop'"),
-    ("reference.judges", 0, "reference.judges = 0: expected greater than or equal to 1"),
+    ("reference.classifiers", 0, "reference.classifiers = 0: expected greater than or equal to 1"),
     ("evaluate.supervised_lr", [], "evaluate.supervised_lr = []: expected"),
     ("search.space.ema", [1.0], "search.space.ema = 1: expected less than 1"),
     ("search.space.d_steps", [0], "search.space.d_steps = 0: expected greater than or equal to 1"),

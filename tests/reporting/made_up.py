@@ -28,7 +28,7 @@ RUNS = {"test1": {"batch": 256, "lr": 1e-4, "beta1": 0.9, "leak": 0.3},
         "test2": {"batch": 100, "lr": 2e-4, "beta1": 0.9, "leak": 0.3},
         "test3": {"batch": 100, "lr": 2e-4, "beta1": 0.5, "leak": 0.3},
         "test4": {"batch": 100, "lr": 2e-4, "beta1": 0.5, "leak": 0.2}}
-JUDGE2 = (100.0, 50.0, 30.0, 35.0)  # distances of the runs: the order of test3 and test4 is not the first judge's
+SECOND = (100.0, 50.0, 30.0, 35.0)  # distances of the runs: the order of test3 and test4 is not the first classifier's
 EVENTS = {"test2": [[100, "losses", 1, "D is sure"], [200, "losses", 0, "no sign any more"]],
           "test3": [[150, "variance", 1, "the variance is 4 % of the largest"]]}
 FURTHER = {"fid_classifier_10k_of_ema": 28.5, "fid_classifier_10k_relative_of_ema": 0.114,
@@ -56,7 +56,7 @@ def study(folder: Path, params: Params, seeds: list[int] | None = None) -> Path:
             place = Path(name) / f"seed{seed}"
             trained(reports / "train" / place, [200, 150 / i], EVENTS.get(name, []))
             scored(reports / "evaluate" / place, distances(120.5 / i + seed) | SCORES | {
-                "fid_classifier_10k_by_judge2": JUDGE2[i - 1] + seed} | (FURTHER if name == "test4" else {}))
+                "fid_classifier_10k_by_classifier2": SECOND[i - 1] + seed} | (FURTHER if name == "test4" else {}))
     write(reports / "controls/scores.json", CONTROLS)
     write(folder / folders.REFERENCE / "reference.json", {"shape": [1, 8, 8]})
     return reports

@@ -33,8 +33,8 @@ def seeded(fids: list[float], seeds: list[int] | None = None, probes: list[float
         seeds or range(9), fids, probes or [0.9] * 9)])
 
 
-def judged(name: str, first: float, second: float) -> Result:
-    return Result(name, Run(), [training(0, first, 0.9, **{f"{FID}_by_judge2": second})])
+def measured(name: str, first: float, second: float) -> Result:
+    return Result(name, Run(), [training(0, first, 0.9, **{f"{FID}_by_classifier2": second})])
 
 
 def change(before: Result, after: Result) -> Change:
@@ -85,21 +85,21 @@ def test_only_seeds_that_both_runs_have_make_pairs() -> None:
     assert none.seeds == 0 and none.ratio == pytest.approx(4) and not none.log_ratio.excludes_0  # of the means
 
 
-def test_judges_agree_by_kendalls_tau() -> None:
-    """Of the six pairs of four runs one is ordered otherwise: (5 - 1) / 6; names are in the first judge's order."""
-    runs = [judged("a", 40, 90), judged("b", 10, 30), judged("c", 20, 20), judged("d", 30, 50)]
+def test_classifiers_agree_by_kendalls_tau() -> None:
+    """Of the six pairs of four runs one is ordered otherwise: (5 - 1) / 6; names are in the first one's order."""
+    runs = [measured("a", 40, 90), measured("b", 10, 30), measured("c", 20, 20), measured("d", 30, 50)]
     found, = changes.rankings(runs, NAMES)
-    assert found.tau == pytest.approx(4 / 6) and found.swapped == [("b", "c")] and found.judge == 2
+    assert found.tau == pytest.approx(4 / 6) and found.swapped == [("b", "c")] and found.number == 2
     assert "0.67" in headlines.ranking(found) and "b and c" in headlines.ranking(found)
-    same, = changes.rankings([judged("a", 1, 5), judged("b", 2, 6)], NAMES)
+    same, = changes.rankings([measured("a", 1, 5), measured("b", 2, 6)], NAMES)
     assert same.tau == pytest.approx(1) and not same.swapped
-    assert not changes.rankings([result(1, 0.9), result(2, 0.9)], NAMES)  # one judge alone
+    assert not changes.rankings([result(1, 0.9), result(2, 0.9)], NAMES)  # one classifier alone
 
 
 def test_the_chief_names_are_those_of_the_most_samples_and_labels() -> None:
     names = Names.of(dict.fromkeys((
         "fid_classifier_1k", "fid_classifier_1k_floors", "fid_classifier_10k", "fid_classifier_10k_std",
-        "fid_classifier_10k_by_judge2", "fid_classifier_infinity", "probe_accuracy_1000_labels",
+        "fid_classifier_10k_by_classifier2", "fid_classifier_infinity", "probe_accuracy_1000_labels",
         "probe_accuracy_10000_labels", "probe_accuracy_10000_labels_of_untrained_D"), 1.0))
     assert (names.fid, names.floored, names.probe, names.few) == (
         "fid_classifier_10k", "fid_classifier_1k", "probe_accuracy_10000_labels", "probe_accuracy_1000_labels")

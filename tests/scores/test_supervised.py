@@ -32,10 +32,8 @@ def test_a_look_on_the_way_changes_nothing(dataset: Dataset) -> None:
     assert accuracies(dataset, dataset.train_labels, 5, 10)[1] == accuracies(dataset, dataset.train_labels, 10)[0]
 
 
-def test_rate_and_length_are_the_best_on_validation_and_a_rate_without_progress_is_left(
-        monkeypatch: pytest.MonkeyPatch) -> None:
-    curves = {0.1: [0.5, 0.6, 0.7, 0.7, 0.7, 0.7, 0.99], 0.01: [0.2, 0.4, 0.6, 0.9, 0.8, 0.85, 0.9],
-              0.001: [0.1, 0.1, 0.1, 0.1, 0.95]}
+def test_the_rate_that_is_best_at_the_start_goes_on_to_its_best_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    curves = {0.1: [0.5, 0.6, 0.7, 0.7], 0.01: [0.6, 0.8, 0.7, 0.9, 0.85, 0.9, 0.9, 0.9, 0.99], 0.001: [0.1, 0.1, 0.95]}
     asked: list[float] = []
 
     def curve(self: Lesson, train: Examples, tested: Examples, lr: float, lengths: list[int]) -> Iterator[float]:
@@ -45,8 +43,13 @@ def test_rate_and_length_are_the_best_on_validation_and_a_rate_without_progress_
 
     monkeypatch.setattr(Lesson, "accuracies", curve)
     nothing = Examples(np.zeros(0), np.zeros(0))
-    assert supervised.choose(lesson(), nothing, nothing, list(curves), list(range(10, 80, 10))) == (0.01, 40)
-    assert [asked.count(lr) for lr in curves] == [6, 7, 4]
+    assert supervised.choose(lesson(), nothing, nothing, list(curves), list(range(10, 110, 10))) == (0.01, 40)
+    assert [asked.count(lr) for lr in curves] == [2, 8, 2]
+
+
+def test_one_length_and_one_rate_are_taken_as_they_are(dataset: Dataset) -> None:
+    train = Examples(dataset.train_images, dataset.train_labels)
+    assert supervised.choose(lesson(), train, train, [0.001], [3]) == (0.001, 3)
 
 
 @pytest.mark.parametrize("name", literature.NETWORKS)

@@ -48,7 +48,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         with mlflow.start_run():
             for name, width in NETWORKS.items():
                 model = made_up.model(folder / name, name, width)
-                identity = generators.log(sampling.by_rows(model.G, model.network), model.facts["network"])
+                graph = folder / "graph.pt2"
+                generators.export(sampling.by_rows(model.G, model.network), model.facts["network"], graph)
+                identity = generators.log(graph, model.facts["network"])
                 addresses[name] = f"models:/{identity}"
         (folder / "addresses.json").write_text(json.dumps(addresses))
         yield folder
@@ -120,8 +122,9 @@ def test_images_that_are_not_finite_are_an_error_and_not_black(project: Path) ->
     model = made_up.model(project / "broken", "guidelines-28", 0.25)
     with torch.no_grad():
         next(model.G.parameters())[0, 0] = float("nan")
+    generators.export(model.G, model.facts["network"], Path("graph.pt2"))
     with mlflow.start_run():
-        address = f"models:/{generators.log(model.G, model.facts['network'])}"
+        address = f"models:/{generators.log(Path('graph.pt2'), model.facts['network'])}"
     with pytest.raises(DivergedError, match=f"{address}: the generator makes images that are not finite"):
         command("sample", address, "never.png")
     assert not Path("never.png").exists()

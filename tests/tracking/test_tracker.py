@@ -1,5 +1,4 @@
-"""Tracking: what MLflow is told, and that nothing MLflow does can hurt a training."""
-import json
+"""Tracking: what MLflow is told."""
 import os
 import subprocess
 import sys
@@ -14,38 +13,17 @@ import torch
 from PIL import Image
 
 from pipeline.gan import sampling
+from pipeline.tracking import descriptions, store
 from pipeline.tracking import tracker as tracking
-from pipeline.tracking.store import Description, Store
-from pipeline.tracking.tracker import BackgroundTracker, Tracker
+from pipeline.tracking.background import BackgroundTracker
+from pipeline.tracking.store import Store
 from tests import made_up
 from tests.conftest import FP32, ROOT, command
-
-DATA = {"name": "digits", "url": "https://example.org/digits", "sha256": "ab" * 32}
-
-
-def description(**changes: Any) -> Description:
-    return Description(**({"name": "test1", "params": {"lr": 1e-4}, "data": DATA, "tags": {"model": "m1"}} | changes))
+from tests.tracking.conftest import DATA, curve, description, runs
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty project in which tracking is on."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DCGAN_TRACKING")
-    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-    monkeypatch.setattr(tracking, "FLUSH_SECONDS", 0.1)
-    return tmp_path
-
-
-def runs(project: Path) -> list[Any]:
-    client = mlflow.MlflowClient(f"sqlite:///{project / 'mlflow.db'}")
-    experiment = client.get_experiment_by_name("dcgan")
-    return [] if experiment is None else list(client.search_runs([experiment.experiment_id]))
-
-
-def curve(project: Path, run: Any, key: str) -> list[tuple[int, float]]:
-    client = mlflow.MlflowClient(f"sqlite:///{project / 'mlflow.db'}")
-    return sorted((metric.step, metric.value) for metric in client.get_metric_history(run.info.run_id, key))
+def store_of(**changes: Any) -> Store:
+    return Store(descriptions.opening(description(**changes)))
 
 
 @pytest.mark.filterwarnings("ignore")  # MLflow's own dependencies
@@ -66,7 +44,7 @@ class TestWithMLflow:
         assert run.data.tags["model"] == "m2" and run.data.tags["data"] == "d1"
         assert run.data.tags["process"].split(":")[1] == str(os.getpid())
         assert run.inputs.dataset_inputs[0].dataset.name == "digits"
-        assert run.info.artifact_uri.startswith(str(project / "mlruns"))
+        assert run.info.artifact_uri.startswith((project / "mlruns").as_uri())
         pictures = list((project / "mlruns").rglob("samples*step*200*.png"))
         assert len(pictures) == 1 and Image.open(pictures[0]).getpixel((3, 3)) == 200
 
@@ -79,7 +57,7 @@ class TestWithMLflow:
                 tracker.image("samples", Image.new("L", (8, 8)), 200)
         client = mlflow.MlflowClient(f"sqlite:///{project / 'mlflow.db'}")
         experiment = client.get_experiment_by_name("dcgan mine")
-        assert experiment is not None and experiment.artifact_location == str(project / "mlruns")
+        assert experiment is not None and experiment.artifact_location == (project / "mlruns").as_uri()
         assert {path.name for path in (project / "studies/mine").iterdir()} == set()
         assert len(list((project / "mlruns").rglob("samples*.png"))) == 2
 
@@ -118,7 +96,7 @@ class TestWithMLflow:
 
     def test_a_child_is_found_under_its_parent_even_if_it_is_there_first(
             self, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        child = BackgroundTracker(description(name="child", parent="study 1", experiment="searches"), Store())
+        child = BackgroundTracker(store_of(name="child", parent="study 1", experiment="searches"))
         child.metrics({"fid": 3.0}, 1)
         time.sleep(1)
         with tracking.run(description(name="parent", tags={"study": "study 1"}, same="study", experiment="searches")):
@@ -139,19 +117,24 @@ class TestWithMLflow:
         assert {run.info.run_name: run.info.status for run in runs(project)} == {
             "KeyboardInterrupt": "KILLED", "ValueError": "FAILED"}
 
-    def test_a_run_whose_process_was_killed_is_closed_by_the_next(self, project: Path) -> None:
-        store = Store()
-        store.open(description(name="killed"))
-        dead = subprocess.Popen(["true"])
-        dead.wait()
-        mlflow.set_tag("process", f"{os.uname().nodename}:{dead.pid}:0.00")
+    @pytest.mark.parametrize("silent", [False, True])
+    def test_a_run_whose_process_fell_silent_is_closed_by_the_next_on_whatever_machine(
+            self, project: Path, silent: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+        lost = store_of(name="lost")
+        lost.open()
         mlflow.end_run("RUNNING")
-        with tracking.run(description(name="next")):
+        if silent:
+            monkeypatch.setattr(store, "SILENT_SECONDS", -1)
+        with tracking.run(description(name="next", tags={})):
             pass
-        assert {run.info.run_name: run.info.status for run in runs(project)} == {"killed": "KILLED", "next": "FINISHED"}
+        assert {run.info.run_name: run.info.status for run in runs(project)} == {
+            "lost": "KILLED" if silent else "RUNNING", "next": "FINISHED"}
+        lost.beat()  # it had only been cut off
+        assert {run.info.run_name: run.info.status for run in runs(project)}["lost"] == "RUNNING"
 
     @pytest.mark.slow
     def test_two_processes_may_create_the_store_at_once(self, project: Path) -> None:
+        (project / "mlflow.db").unlink()
         code = ("from pipeline.tracking import tracker; from pipeline.tracking.store import Description\n"
                 "with tracker.run(Description('w', {}, %r, {})) as t: t.metrics({'x': 1.0}, 1)" % DATA)
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
@@ -160,93 +143,6 @@ class TestWithMLflow:
         for worker in workers:
             assert "does not answer" not in worker.communicate()[1] and worker.returncode == 0
         assert [run.data.metrics["x"] for run in runs(project)] == [1.0] * 3
-
-
-class Away(Store):
-    """A store that fails so many times before it answers, and remembers what it was told."""
-
-    def __init__(self, failures: float, pause: float = 0) -> None:
-        super().__init__()
-        self.failures, self.pause = failures, pause
-        self.told: list[Any] = []
-
-    def _answer(self, *words: Any) -> None:
-        time.sleep(self.pause)
-        if self.failures > 0:
-            self.failures -= 1
-            raise ConnectionError("no route to host\nand more")
-        self.told.append(words)
-
-    def open(self, description: Description) -> None:
-        self._answer("open")
-
-    def metrics(self, rows: list[tuple[str, float, int, int]]) -> None:
-        self._answer("metrics", [(key, step) for key, _, _, step in rows])
-
-    def image(self, key: str, picture: Image.Image, step: int) -> None:
-        self._answer("image", step)
-
-    def close(self, status: str) -> None:
-        self._answer("close", status)
-
-
-@pytest.fixture
-def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name, seconds in (("FLUSH_SECONDS", 0.1), ("RETRY_SECONDS", 0.05), ("CLOSE_SECONDS", 0.3)):
-        monkeypatch.setattr(tracking, name, seconds)
-
-
-def report(tracker: Tracker) -> None:
-    tracker.metrics({"loss": 1.0}, 1)
-    tracker.metrics({"loss": 2.0}, 2)
-    tracker.image("samples", Image.new("L", (2, 2), 9), 2)
-    tracker.metrics({"loss": 3.0}, 3)
-
-
-def test_metrics_are_written_in_batches_and_in_order(quick: None) -> None:
-    store = Away(0)
-    tracker = BackgroundTracker(description(), store)
-    report(tracker)
-    tracker.close("FINISHED")
-    assert store.told == [("open",), ("metrics", [("loss", 1), ("loss", 2)]), ("image", 2), ("metrics", [("loss", 3)]),
-                          ("close", "FINISHED")]
-
-
-def test_a_store_that_comes_back_gets_everything(quick: None, capsys: pytest.CaptureFixture[str]) -> None:
-    store = Away(failures=3)
-    tracker = BackgroundTracker(description(), store)
-    report(tracker)
-    tracker.close("FINISHED")
-    assert [words[0] for words in store.told] == ["open", "metrics", "image", "metrics", "close"]
-    assert capsys.readouterr().err == "tracking: MLflow does not answer (no route to host); going on without it\n"
-
-
-@pytest.mark.parametrize(("failures", "pause"), [(float("inf"), 0), (0, 30)], ids=["away", "hanging"])
-def test_a_store_that_stays_away_costs_a_warning_and_a_file(
-        quick: None, tmp_path: Path, capsys: pytest.CaptureFixture[str], failures: float, pause: float) -> None:
-    begin = time.monotonic()
-    tracker = BackgroundTracker(description(), Away(failures, pause))
-    report(tracker)
-    assert time.monotonic() - begin < 0.05  # reporting waits for nobody
-    tracker.close("FINISHED")
-    assert time.monotonic() - begin < 5
-    assert "/.work/tracking/test1-" in capsys.readouterr().err
-    file, = (tmp_path / ".work/tracking").glob("*/reports.jsonl")
-    rescued = [json.loads(line) for line in file.read_text().splitlines()]
-    rows = [row[:2] for line in rescued if line["method"] == "metrics" for row in line["rows"]]
-    assert rows == [["loss", 1.0], ["loss", 2.0], ["loss", 3.0]]
-    picture, = (line["picture"] for line in rescued if line["method"] == "image")
-    assert Image.open(file.parent / picture).getpixel((0, 0)) == 9
-
-
-def test_an_unreachable_server_does_not_stop_a_run(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick: None) -> None:
-    monkeypatch.delenv("DCGAN_TRACKING")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    with tracking.run(description()) as tracker:
-        tracker.metrics({"loss": 1.0}, 1)
-    assert list((tmp_path / ".work/tracking").glob("*/reports.jsonl"))
 
 
 @pytest.mark.filterwarnings("ignore")  # MLflow's own dependencies

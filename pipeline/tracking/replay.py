@@ -1,0 +1,59 @@
+"""Tells MLflow what it could not be told at the time."""
+from dataclasses import dataclass, field
+
+from pipeline.tracking import background, connection, kept
+from pipeline.tracking.kept import Kept
+from pipeline.tracking.store import Store
+
+
+@dataclass
+class Outcome:
+    """How many entries MLflow took, of which runs; what it refused, by folder; and why it stopped answering, or ''."""
+    entries: int = 0
+    runs: list[str] = field(default_factory=list)
+    refused: dict[str, list[str]] = field(default_factory=dict)
+    away: str = ""
+
+
+def replay() -> Outcome:
+    """Tells everything that is kept and belongs to no living process; what is told is kept no longer."""
+    outcome = Outcome()
+    for one in kept.everything():
+        if not any((one.folder / name).exists() for name in (kept.RUN, kept.REPORTS)):
+            one.clear()  # its process was killed before anything had to be kept
+            continue
+        try:
+            _tell(one, outcome)
+        except Exception as error:  # whatever MLflow, its store and the network raise
+            outcome.away = connection.reason(error)
+            break
+    return outcome
+
+
+def _tell(one: Kept, outcome: Outcome) -> None:
+    """Tells what one folder has, in its order; raises when MLflow is away, and what is left is kept."""
+    try:
+        opening, entries = one.read()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        outcome.refused[str(one.folder)] = [f"cannot be read ({type(error).__name__}: {error})"]
+        return
+    store, left, reasons = Store(opening, replay=True), list(entries), []
+    try:
+        if entries:
+            store.open()
+            outcome.runs.append(opening.description.name)
+        for entry in entries:
+            if reason := background.attempt(store, entry):
+                reasons.append(f"{entry.method}: {reason}")
+            else:
+                left.remove(entry)
+                outcome.entries += 1
+        if entries and entries[-1].method != "close":  # MLflow knew how it ended, or it was killed
+            store.close(*store.before)
+    finally:
+        if left:
+            one.write(opening, left)
+        else:
+            one.clear()
+    if reasons:
+        outcome.refused[str(one.folder)] = reasons

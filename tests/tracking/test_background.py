@@ -1,0 +1,277 @@
+"""Nothing that MLflow does can hurt a training: what it costs when it is away, and that nothing is lost."""
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from socket import create_server
+from threading import Thread
+from typing import Any
+
+import mlflow
+import pytest
+from PIL import Image
+
+from pipeline.errors import InputError
+from pipeline.tracking import background, circuit, connection, descriptions, kept
+from pipeline.tracking import tracker as tracking
+from pipeline.tracking.background import BackgroundTracker
+from pipeline.tracking.store import Row, Store
+from tests import made_up
+from tests.conftest import command
+from tests.tracking.conftest import curve, description, report, runs
+
+ROWS = [("loss_D", 1), ("loss_D", 2), ("loss_D", 3)]
+
+
+class Away(Store):
+    """A store that fails so many times before it answers, and remembers what it was told."""
+
+    def __init__(self, failures: float = 0, pause: float = 0) -> None:
+        super().__init__(descriptions.opening(description()))
+        self.failures, self.pause = failures, pause
+        self.told: list[Any] = []
+
+    def _answer(self, *words: Any) -> None:
+        time.sleep(self.pause)
+        if self.failures > 0:
+            self.failures -= 1
+            raise ConnectionError("no route to host\nand more")
+        self.told.append(words)
+
+    def open(self) -> None:
+        self._answer("open")
+        self.run_id = "1"
+
+    def alive(self) -> bool:
+        return self.failures == 0
+
+    def describe(self) -> None:
+        self._answer("describe")
+
+    def params(self) -> None:
+        self._answer("params")
+
+    def data(self) -> None:
+        self._answer("data")
+
+    def metrics(self, rows: Any) -> None:
+        self._answer("metrics", *[(key, step) for key, _, _, step in rows])
+
+    def image(self, key: str, picture: Any, step: int) -> None:
+        self._answer("image", step)
+
+    def close(self, status: str, ended: int | None = None) -> None:
+        self._answer("close", status)
+
+
+BEGIN = [("open",), ("describe",), ("params",), ("data",)]
+
+
+@pytest.fixture
+def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder; every wait is short."""
+    monkeypatch.chdir(tmp_path)
+    for name, seconds in (("FLUSH_SECONDS", 0.1), ("STALL_SECONDS", 0.1), ("CLOSE_SECONDS", 1.0)):
+        monkeypatch.setattr(background, name, seconds)
+    monkeypatch.setattr(circuit, "FIRST_PAUSE", 0.05)
+    return tmp_path
+
+
+def in_folders(project: Path) -> list[kept.Entry]:
+    """Every entry that is kept."""
+    return [entry for one in kept.everything() for entry in one.read()[1]]
+
+
+def test_metrics_are_written_in_batches_and_in_order(quick: Path) -> None:
+    store = Away()
+    tracker = BackgroundTracker(store)
+    report(tracker)
+    tracker.close("FINISHED")
+    assert store.told == [*BEGIN, ("metrics", *ROWS[:2]), ("image", 2), ("metrics", ROWS[2]), ("close", "FINISHED")]
+    assert not list(quick.glob(".work/tracking/*"))
+
+
+def test_a_store_that_comes_back_gets_everything(quick: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = Away(failures=3)
+    tracker = BackgroundTracker(store)
+    report(tracker)
+    until = time.monotonic() + 20
+    while len(store.told) < 7 and time.monotonic() < until:
+        time.sleep(0.02)
+    tracker.close("FINISHED")
+    assert store.told == [*BEGIN, ("metrics", *ROWS[:2]), ("image", 2), ("metrics", ROWS[2]), ("close", "FINISHED")]
+    assert capsys.readouterr().err == "tracking: MLflow does not answer (no route to host); going on without it\n"
+    assert not list(quick.glob(".work/tracking/*"))
+
+
+def test_what_mlflow_misses_is_on_disk_while_the_run_goes_on(quick: Path) -> None:
+    """So kill -9 loses nothing either."""
+    tracker = BackgroundTracker(Away(failures=float("inf")))
+    report(tracker)
+    folder = quick / ".work/tracking"
+    until = time.monotonic() + 20
+    while not list(folder.glob("*/reports.jsonl")) and time.monotonic() < until:
+        time.sleep(0.02)
+    one, = (kept.Kept(path) for path in folder.iterdir() if path.is_dir())
+    opening, entries = one.read()
+    assert opening == tracker.store.opening
+    assert [entry.method for entry in entries] == ["describe", "params", "data", "metrics", "image", "metrics"]
+    assert Image.open(entries[4].arguments["picture"]).getpixel((0, 0)) == 9
+    assert list(kept.everything()) == []  # its process lives
+    tracker.close("FINISHED")
+    assert [entry.method for entry in in_folders(quick)] == [*(entry.method for entry in entries), "close"]
+
+
+def test_a_store_that_hangs_costs_a_moment_once(
+        quick: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(connection, "answers", lambda opened: False)
+    spent = []
+    for _ in range(3):
+        tracker = BackgroundTracker(Away(pause=30))
+        report(tracker)
+        begin = time.monotonic()
+        tracker.close("FINISHED")
+        spent.append(time.monotonic() - begin)
+    assert spent[0] < 2 and max(spent[1:]) < 0.1
+    assert [entry.method for entry in in_folders(quick)].count("close") == 3
+    assert capsys.readouterr().err.count("\n") == 2
+
+
+def test_a_store_that_is_slow_and_answers_is_waited_for(quick: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = Away(pause=0.15)
+    tracker = BackgroundTracker(store)
+    tracker.close("FINISHED")
+    assert store.told == [*BEGIN, ("close", "FINISHED")] and capsys.readouterr().err == ""
+
+
+class Broken(BaseHTTPRequestHandler):
+    """A server behind which everything is broken."""
+
+    def do_GET(self) -> None:
+        self.send_error(500)
+
+    do_POST = do_PATCH = do_PUT = do_GET
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing."""
+
+
+@pytest.fixture(params=["refuses connections", "hangs", "answers 500"])
+def server(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of an MLflow server that is of no use."""
+    if request.param == "answers 500":
+        broken = ThreadingHTTPServer(("127.0.0.1", 0), Broken)
+        Thread(target=broken.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{broken.server_port}"
+        broken.shutdown()
+        broken.server_close()
+    else:
+        with create_server(("127.0.0.1", 0)) as silent:
+            port = silent.getsockname()[1]
+            if request.param == "hangs":
+                yield f"http://127.0.0.1:{port}"
+        if request.param != "hangs":
+            yield f"http://127.0.0.1:{port}"
+
+
+@pytest.mark.filterwarnings("ignore")  # MLflow's own dependencies
+def test_a_useless_server_costs_ten_seconds_once_and_sync_tells_everything_later(
+        project: Path, server: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    mlflow.get_tracking_uri()  # imported
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    model, lost = made_up.model(project / "one", "guidelines-28", 0.25), 0.0
+    for number in (1, 2, 3):
+        with tracking.run(description(name=f"test{number}", tags={"model": f"m{number}"})) as tracker:
+            report(tracker)
+            if number == 1:
+                tracker.model(model.G, model.facts["network"], {"fid": 3.5}, 3)
+                (project / "note.txt").write_text("hello")
+                tracker.file(project / "note.txt")
+            begin = time.monotonic()
+        lost += time.monotonic() - begin
+    (project / "note.txt").unlink()
+    assert lost < 10
+    assert capsys.readouterr().err.count("\n") == 2
+    with pytest.raises(InputError, match="MLflow does not answer"):
+        command("sync")
+    assert capsys.readouterr().out.startswith("sync: MLflow took 0 entries of 0 runs")
+
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    command("sync")
+    found = {run.info.run_name: run for run in runs(project)}
+    assert sorted(found) == ["test1", "test2", "test3"]
+    for number in (1, 2, 3):
+        run = found[f"test{number}"]
+        assert run.info.status == "FINISHED" and run.data.tags["model"] == f"m{number}"
+        assert curve(project, run, "loss_D") == [(1, 1.0), (2, 2.0), (3, 3.0)] and run.data.params["lr"] == "0.0001"
+        assert run.info.start_time < run.info.end_time < run.info.start_time + 60_000
+        assert len(list(Path(run.info.artifact_uri.removeprefix("file://")).rglob("samples*.png"))) == 1
+    assert Path(found["test1"].info.artifact_uri.removeprefix("file://"), "note.txt").read_text() == "hello"
+    command("sample", f"runs:/{found['test1'].info.run_id}/generator", "--n", "5", "images.npz")
+    assert not [path for path in (project / ".work/tracking").glob("*") if path.is_dir()]
+    command("sync")
+    assert len(runs(project)) == 3 and capsys.readouterr().out.endswith("sync: MLflow took 0 entries of 0 runs\n")
+
+
+@pytest.mark.filterwarnings("ignore")  # MLflow's own dependencies
+def test_an_entry_that_is_refused_does_not_block_those_behind_it(
+        project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with tracking.run(description()) as tracker:
+        tracker.metrics({"loss_D": 1.0}, 1)
+        tracker.tags({"no name": "x" * 10_000, "": "nor this"})
+        tracker.metrics({"loss_D": 2.0}, 2)
+    run, = runs(project)
+    assert run.info.status == "FINISHED" and curve(project, run, "loss_D") == [(1, 1.0), (2, 2.0)]
+    entry, = in_folders(project)
+    assert entry.method == "tags" and "MLflow refuses tags of test1" in capsys.readouterr().err
+    with pytest.raises(InputError, match="refuses what is left in 1 folders; delete a folder to give it up"):
+        command("sync")
+    assert in_folders(project)[0].arguments == entry.arguments
+    assert runs(project)[0].info.status == "FINISHED"
+
+
+@pytest.mark.filterwarnings("ignore")  # MLflow's own dependencies
+def test_a_run_that_was_killed_while_mlflow_was_away_is_told_up_to_there(
+        project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And goes on in the same MLflow run when its training is resumed."""
+    same = description(id_file=project / "id")
+    one = kept.new("test1")
+    rows: list[Row] = [("loss_D", 1.0, 5, 100), ("loss_D", 2.0, 6, 200)]
+    one.write(descriptions.opening(same), [kept.Entry("describe", {}), kept.Entry("metrics", {"rows": rows})])
+    with open(one.folder / kept.REPORTS, "a") as file:
+        file.write('{"method": "met')  # as it was killed
+    one.release()
+    with tracking.run(same) as tracker:
+        tracker.metrics({"loss_D": 2.0}, 200)
+        tracker.metrics({"loss_D": 3.0}, 300)
+    command("sync")
+    run, = runs(project)
+    assert set(curve(project, run, "loss_D")) == {(100, 1.0), (200, 2.0), (300, 3.0)}
+    assert len(curve(project, run, "loss_D")) == 3
+
+
+def test_a_record_that_cannot_be_read_is_named_and_stays(
+        quick: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = quick / ".work/tracking/1-1-old"
+    folder.mkdir(parents=True)
+    (folder / "reports.jsonl").write_text('{"method": "open", "description": "Description()"}\n')
+    with pytest.raises(InputError, match="refuses what is left in 1 folders"):
+        command("sync")
+    assert f"{folder}: cannot be read" in capsys.readouterr().err and folder.exists()
+
+
+@pytest.mark.filterwarnings("ignore")  # MLflow's own dependencies
+@pytest.mark.parametrize("name", ["a?b", "100 %41 #1 ä"])
+def test_runs_stay_in_a_folder_of_any_name(
+        tmp_path: Path, project: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "outer" / name
+    folder.mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    with tracking.run(description()) as tracker:
+        report(tracker)
+    assert {path.name for path in folder.iterdir()} == {"mlflow.db", "mlruns", ".work"}
+    assert [path.name for path in folder.parent.iterdir()] == [name]
+    assert len(list((folder / "mlruns").rglob("samples*.png"))) == 1
+    mlflow.set_tracking_uri(connection.file())
+    run, = mlflow.search_runs(experiment_names=["dcgan"], output_format="list")
+    assert run.data.metrics["loss_D"] == 3 and mlflow.artifacts.list_artifacts(run_id=run.info.run_id)

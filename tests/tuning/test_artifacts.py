@@ -1,0 +1,127 @@
+"""The store of artifacts: checkpoints that go from machine to machine, and stores that cannot be used."""
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.study import Study
+from optuna.trial import Trial, TrialState
+
+from pipeline.errors import InputError
+from pipeline.tuning import artifacts, storages, studies
+
+Attempt = Callable[..., Trial]
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(artifacts.VARIABLE, raising=False)
+    return optuna.create_study(storage=storages.open_storage(None, tmp_path).backend)
+
+
+def again(study: Study, trial: Trial) -> Trial:
+    """Another attempt at a trial."""
+    study.tell(trial, state=TrialState.FAIL)
+    study.enqueue_trial({}, {"retry_of": studies.first(trial)})
+    return study.ask()
+
+
+def fill(scratch: Path, content: str = "weights") -> None:
+    (scratch / "samples").mkdir(parents=True, exist_ok=True)
+    (scratch / artifacts.STATE).write_text(content)
+    (scratch / "samples/000000400.png").write_text("a picture")
+    (scratch / "mlflow_run").write_text("identity")
+
+
+def test_a_trial_that_is_stopped_goes_on_elsewhere(study: Study, tmp_path: Path) -> None:
+    url, trial = str(tmp_path / "share"), study.ask()
+    with pytest.raises(KeyboardInterrupt), artifacts.carried(url, study, trial, tmp_path / "here"):
+        fill(tmp_path / "here")
+        raise KeyboardInterrupt
+    there = tmp_path / "there"
+    second = again(study, trial)
+    with artifacts.carried((tmp_path / "share").as_uri(), study, second, there):
+        assert {str(path.relative_to(there)) for path in there.rglob("*") if path.is_file()} == {
+            artifacts.STATE, "samples/000000400.png", "mlflow_run"}
+        assert (there / artifacts.STATE).read_text() == "weights"
+    assert len(list((tmp_path / "share").iterdir())) == 1
+    artifacts.forget(url, study, second)
+    assert list((tmp_path / "share").iterdir()) == []
+
+
+def test_a_machine_that_dies_leaves_the_last_checkpoint_that_was_uploaded(
+        study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(artifacts, "UPLOAD_SECONDS", 0.02)
+    url, trial = str(tmp_path / "share"), study.ask()
+    with artifacts.carried(url, study, trial, tmp_path / "here"):
+        for content in ("first", "second"):
+            fill(tmp_path / "here", content)
+            before = study.trials[0].user_attrs.get(artifacts.UPLOADED)
+            until = time.monotonic() + 20
+            while study.trials[0].user_attrs.get(artifacts.UPLOADED) == before and time.monotonic() < until:
+                time.sleep(0.01)
+        kept = study.trials[0].user_attrs[artifacts.UPLOADED]
+    assert [path.name for path in (tmp_path / "share").iterdir()] == [kept]
+    with artifacts.carried(url, study, again(study, trial), tmp_path / "there"):
+        assert (tmp_path / "there" / artifacts.STATE).read_text() == "second"
+
+
+def test_a_checkpoint_of_this_machine_is_newer_than_the_one_in_the_store(study: Study, tmp_path: Path) -> None:
+    url, trial = str(tmp_path / "share"), study.ask()
+    with pytest.raises(OSError), artifacts.carried(url, study, trial, tmp_path / "here"):
+        fill(tmp_path / "here", "old")
+        raise OSError
+    fill(tmp_path / "here", "new")
+    with artifacts.carried(url, study, again(study, trial), tmp_path / "here"):
+        assert (tmp_path / "here" / artifacts.STATE).read_text() == "new"
+
+
+def test_a_damaged_or_missing_checkpoint_is_none(
+        study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    url, trial = str(tmp_path / "share"), study.ask()
+    for content in (b"no archive", None):
+        with pytest.raises(OSError), artifacts.carried(url, study, trial, tmp_path / "here"):
+            fill(tmp_path / "here")
+            raise OSError
+        path = tmp_path / "share" / study.trials[trial.number].user_attrs[artifacts.UPLOADED]
+        path.write_bytes(content) if content else path.unlink()
+        trial = again(study, trial)
+        with artifacts.carried(url, study, trial, tmp_path / "there"):
+            assert not (tmp_path / "there").exists()
+    assert capsys.readouterr().out.count("cannot be used") == 2  # the damaged one is met twice
+
+
+def test_checkpoints_stay_here_where_nothing_is_shared(study: Study, tmp_path: Path) -> None:
+    with pytest.raises(OSError), artifacts.carried(None, study, study.ask(), tmp_path / "here"):
+        fill(tmp_path / "here")
+        raise OSError
+    assert not (tmp_path / artifacts.FOLDER).exists()
+
+
+def test_the_environment_may_say_where_they_are(
+        study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(artifacts.VARIABLE, str(tmp_path / "share"))
+    artifacts.opened(None)
+    assert (tmp_path / "share").is_dir() and not (tmp_path / artifacts.FOLDER).exists()
+    artifacts.opened("mine")
+    assert (tmp_path / "mine").is_dir()
+
+
+@pytest.mark.parametrize(("url", "expected"), [
+    ("http://host/x", "search.artifacts = http://host/x: expected a path, file:///path or s3://bucket"),
+    ("file://host/x", "expected a path, file:///path or s3://bucket"),
+    ("s3://bucket/prefix", "expected s3://bucket, and no more"), ("s3://", "expected s3://bucket"),
+    ("/proc/none/x", "search.artifacts = /proc/none/x: not a folder to write in"),
+    ("s3://bucket", r"needs boto3: pip install|region")])
+def test_a_store_that_cannot_be_used_is_one_line(study: Study, url: str, expected: str) -> None:
+    if url == "s3://bucket":
+        try:
+            import boto3  # noqa: F401
+            pytest.skip("boto3 is installed")
+        except ImportError:
+            pass
+    with pytest.raises(InputError, match=expected) as error:
+        artifacts.opened(url)
+    assert "\n" not in str(error.value)
