@@ -586,7 +586,7 @@ def test_mlflow_and_the_dashboard_have_every_trial_and_lead_to_each_other(
             assert run.data.tags["optuna.state"] == trial.state.name and run.info.status == "FINISHED"
             assert ("optuna.pruned_at" in run.data.tags) == (trial.state == TrialState.PRUNED)
             assert float(run.data.params["lr"]) == float(f"{trial.params['lr']:.3g}")
-            curve = client.get_metric_history(run.info.run_id, "fid_classifier_200")
+            curve = client.get_metric_history(run.info.run_id, "curves/fid_classifier_200")
             assert {point.step for point in curve} >= {400} or trial.state == TrialState.PRUNED
             assert curve and client.list_artifacts(run.info.run_id, "images")
     storage = storages.open_storage(None, folder).backend  # where the dashboard keeps its notes

@@ -2,6 +2,7 @@
 import logging
 import os
 import sqlite3
+import textwrap
 import urllib.error
 import urllib.request
 from contextlib import closing, suppress
@@ -33,7 +34,8 @@ def connect() -> bool:
 
     True for the file. Ask before MLflow is told: it puts what it is told into MLFLOW_TRACKING_URI.
     """
-    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
+    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+             "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
     for name, value in (PATIENCE | quiet).items():
         os.environ.setdefault(name, value)
     import mlflow
@@ -78,5 +80,5 @@ def refused(error: Exception) -> bool:
 
 
 def reason(error: Exception) -> str:
-    """The first line of what an error says."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    """The first line of what an error says, and no more than 200 characters of it."""
+    return textwrap.shorten((str(error).splitlines() or [type(error).__name__])[0], 200)

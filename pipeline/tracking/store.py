@@ -12,14 +12,13 @@ from filelock import FileLock
 from PIL import Image
 
 from pipeline import folders
-from pipeline.tracking import connection, generators
+from pipeline.tracking import connection, generators, names, pages, runs
 from pipeline.tracking.connection import connect
 from pipeline.tracking.descriptions import Description, Opening, experiment
 
 __all__ = ["Description", "NotYet", "Store", "connect", "experiment"]
 
 PARENT_SECONDS = 20.0  # how long a run waits for its parent, which somebody may have deleted
-SILENT_SECONDS = 300.0  # a running run whose process has said nothing for so long has lost it
 
 Row = tuple[str, float, int, int]  # key, value, milliseconds, step
 
@@ -51,14 +50,10 @@ class Store:
         # Two processes that create one database at the same time break it.
         folders.work().mkdir(exist_ok=True)
         with FileLock(folders.work("mlflow.lock")):
-            found = mlflow.get_experiment_by_name(description.experiment)
+            self.experiment_id = runs.experiment(self.opening.description.experiment, local)
             connection.tidy()
-            if found is None:
-                where = connection.artifacts() if local else None
-                found = mlflow.get_experiment(mlflow.create_experiment(description.experiment, where))
-            self.experiment_id = found.experiment_id
             if not self.replay:
-                self._bury()
+                runs.bury(self.experiment_id)
             if run_id := self._existing():
                 info = mlflow.get_run(run_id).info
                 self.before = info.status, info.end_time
@@ -83,7 +78,7 @@ class Store:
     def data(self) -> None:
         """The run has its data set."""
         import mlflow
-        mlflow.log_input(self._dataset(), context="training")
+        mlflow.log_input(runs.dataset(self.opening.description.data), context="training")
 
     def beat(self) -> None:
         """The run's process is alive, also if somebody has taken it for dead."""
@@ -104,18 +99,18 @@ class Store:
 
     def metrics(self, rows: Iterable[Row]) -> None:
         """Writes rows of numbers in one batch; what a resumed run had is left out."""
-        import mlflow
-        from mlflow.entities import Metric
-        fresh = [Metric(*row) for row in rows if math.isfinite(row[1]) and row[3] not in self.written.get(row[0], ())]
-        mlflow.MlflowClient().log_batch(self.run_id, metrics=fresh)
+        self._numbers([(key, names.of_curve(key), value, now, step) for key, value, now, step in rows])
 
     def image(self, key: str, picture: Image.Image | Path, step: int) -> None:
-        """A picture, or a file of one, in the series `key`."""
+        """A picture, or a file of one, in the series `key`; a grid of samples describes the run too."""
         if not self.replay and step <= min(map(max, self.written.values()), default=-1):
             return
         import mlflow
         image = Image.open(picture) if isinstance(picture, Path) else picture
         mlflow.log_image(image, key=key, step=step, synchronous=True)
+        if key in names.GRIDS:
+            mlflow.log_image(image, names.SAMPLES)
+            mlflow.set_tag(pages.NOTE, pages.of_run(self.run_id, f"After {step:,} images:"))
 
     def tags(self, tags: dict[str, str]) -> None:
         """Facts that the run is found by."""
@@ -124,8 +119,8 @@ class Store:
 
     def model(self, graph: Path, network: dict[str, Any], scores: dict[str, float], step: int) -> None:
         """Logs what `generators.export` has written, with `scores` linked to it and to its data."""
-        import mlflow
-        mlflow.log_metrics(scores, step=step, model_id=generators.log(graph, network), dataset=self._dataset())
+        now, model_id = int(time.time() * 1000), generators.log(graph, network)
+        self._numbers([(key, names.of_score(key), value, now, step) for key, value in scores.items()], model_id)
 
     def file(self, path: Path) -> None:
         """A file among the run's artifacts."""
@@ -139,6 +134,24 @@ class Store:
         if self.replay and ended:
             mlflow.MlflowClient().set_terminated(self.run_id, status, ended)
 
+    def _numbers(self, rows: list[tuple[str, str, float, int, int]], model_id: str | None = None) -> None:
+        """Writes rows of key, name, value, milliseconds and step; those without a name go into a file with the others.
+
+        A training's curves have no such file: they are in its report.
+        """
+        import mlflow
+        from mlflow.entities import Metric
+        metrics = []
+        for _, name, value, now, step in rows:
+            place = step if names.is_curve(name) else 0
+            if name and math.isfinite(value) and place not in self.written.get(name, ()):
+                about = runs.dataset(self.opening.description.data) if model_id else None
+                metrics.append(Metric(name, value, now, place, model_id=model_id, dataset_name=about and about.name,
+                                      dataset_digest=about and about.digest))
+        mlflow.MlflowClient().log_batch(self.run_id, metrics=metrics)
+        if not all(name for _, name, *_ in rows):
+            mlflow.log_dict({key: value for key, _, value, *_ in rows}, f"{rows[0][-1]}-{names.NUMBERS}")
+
     def _tag(self, name: str) -> str:
         import mlflow
         return str(mlflow.MlflowClient().get_run(self.run_id).data.tags.get(name, ""))
@@ -148,8 +161,8 @@ class Store:
         import mlflow
         client, description = mlflow.MlflowClient(), self.opening.description
         if description.same:
-            return self._newest(description.same, description.tags[description.same])
-        run_id = self._newest("identity", self.opening.identity)
+            return runs.newest(self.experiment_id, description.same, description.tags[description.same])
+        run_id = runs.newest(self.experiment_id, "identity", self.opening.identity)
         if run_id:
             for key in client.get_run(run_id).data.metrics:
                 if not key.startswith("system/"):
@@ -162,39 +175,14 @@ class Store:
         client, description = mlflow.MlflowClient(), self.opening.description
         tags = description.tags | self.opening.provenance | {"identity": self.opening.identity}
         if description.parent:
-            if parent := self._newest("study", description.parent):
+            if parent := runs.newest(self.experiment_id, "study", description.parent):
                 tags["mlflow.parentRunId"] = parent
             elif time.monotonic() < self.patient_until:
                 raise NotYet(description.parent)
         run = client.create_run(self.experiment_id, self.opening.began, tags, description.name)
         if description.same:  # another machine may have made one in the same moment: the older one stays
-            *_, first = self._found(description.same, description.tags[description.same])
+            *_, first = runs.found(self.experiment_id, description.same, description.tags[description.same])
             if first != run.info.run_id:
                 client.delete_run(run.info.run_id)
                 return first
         return str(run.info.run_id)
-
-    def _found(self, tag: str, value: str) -> list[str]:
-        """The ids of the runs whose `tag` has this value, the newest first."""
-        import mlflow
-        found = mlflow.MlflowClient().search_runs([self.experiment_id], f"tags.`{tag}` = '{value}'",
-                                                  order_by=["attributes.start_time DESC"])
-        return [run.info.run_id for run in found]
-
-    def _newest(self, tag: str, value: str) -> str:
-        return next(iter(self._found(tag, value)), "")
-
-    def _bury(self) -> None:
-        """Marks runs as KILLED whose process is silent: kill -9 leaves them RUNNING for ever."""
-        import mlflow
-        client, late = mlflow.MlflowClient(), (time.time() - SILENT_SECONDS) * 1000
-        for run in client.search_runs([self.experiment_id], "attributes.status = 'RUNNING'"):
-            if float(run.data.tags.get("alive", run.info.start_time)) < late:
-                client.set_terminated(run.info.run_id, "KILLED")
-
-    def _dataset(self) -> Any:
-        from mlflow.data.http_dataset_source import HTTPDatasetSource
-        from mlflow.data.meta_dataset import MetaDataset
-        data = self.opening.description.data
-        return MetaDataset(  # type: ignore[abstract]
-            HTTPDatasetSource(url=data["url"]), name=data["name"], digest=data["sha256"][:32])

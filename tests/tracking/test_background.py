@@ -20,6 +20,7 @@ from tests import made_up
 from tests.conftest import command
 from tests.tracking.conftest import curve, description, report, runs
 
+SCORES = {"fid_classifier_10k": 3.5, "near_copies_pixels_2k": 0.0}
 ROWS = [("loss_D", 1), ("loss_D", 2), ("loss_D", 3)]
 
 
@@ -184,7 +185,7 @@ def test_a_useless_server_costs_ten_seconds_once_and_sync_tells_everything_later
         with tracking.run(description(name=f"test{number}", tags={"model": f"m{number}"})) as tracker:
             report(tracker)
             if number == 1:
-                tracker.model(model.G, model.facts["network"], {"fid": 3.5}, 3)
+                tracker.model(model.G, model.facts["network"], SCORES, 3)
                 (project / "note.txt").write_text("hello")
                 tracker.file(project / "note.txt")
             begin = time.monotonic()
@@ -203,7 +204,8 @@ def test_a_useless_server_costs_ten_seconds_once_and_sync_tells_everything_later
     for number in (1, 2, 3):
         run = found[f"test{number}"]
         assert run.info.status == "FINISHED" and run.data.tags["model"] == f"m{number}"
-        assert curve(project, run, "loss_D") == [(1, 1.0), (2, 2.0), (3, 3.0)] and run.data.params["lr"] == "0.0001"
+        assert curve(project, run, "curves/loss_D") == [(1, 1.0), (2, 2.0), (3, 3.0)]
+        assert run.data.params["lr"] == "0.0001"
         assert run.info.start_time < run.info.end_time < run.info.start_time + 60_000
         assert len(list(Path(run.info.artifact_uri.removeprefix("file://")).rglob("samples*.png"))) == 1
     assert Path(found["test1"].info.artifact_uri.removeprefix("file://"), "note.txt").read_text() == "hello"
@@ -221,7 +223,7 @@ def test_an_entry_that_is_refused_does_not_block_those_behind_it(
         tracker.tags({"no name": "x" * 10_000, "": "nor this"})
         tracker.metrics({"loss_D": 2.0}, 2)
     run, = runs(project)
-    assert run.info.status == "FINISHED" and curve(project, run, "loss_D") == [(1, 1.0), (2, 2.0)]
+    assert run.info.status == "FINISHED" and curve(project, run, "curves/loss_D") == [(1, 1.0), (2, 2.0)]
     entry, = in_folders(project)
     assert entry.method == "tags" and "MLflow refuses tags of test1" in capsys.readouterr().err
     with pytest.raises(InputError, match="refuses what is left in 1 folders; delete a folder to give it up"):
@@ -246,8 +248,8 @@ def test_a_run_that_was_killed_while_mlflow_was_away_is_told_up_to_there(
         tracker.metrics({"loss_D": 3.0}, 300)
     command("sync")
     run, = runs(project)
-    assert set(curve(project, run, "loss_D")) == {(100, 1.0), (200, 2.0), (300, 3.0)}
-    assert len(curve(project, run, "loss_D")) == 3
+    assert set(curve(project, run, "curves/loss_D")) == {(100, 1.0), (200, 2.0), (300, 3.0)}
+    assert len(curve(project, run, "curves/loss_D")) == 3
 
 
 def test_a_record_that_cannot_be_read_is_named_and_stays(
@@ -274,4 +276,4 @@ def test_runs_stay_in_a_folder_of_any_name(
     assert len(list((folder / "mlruns").rglob("samples*.png"))) == 1
     mlflow.set_tracking_uri(connection.file())
     run, = mlflow.search_runs(experiment_names=["dcgan"], output_format="list")
-    assert run.data.metrics["loss_D"] == 3 and mlflow.artifacts.list_artifacts(run_id=run.info.run_id)
+    assert run.data.metrics["curves/loss_D"] == 3 and mlflow.artifacts.list_artifacts(run_id=run.info.run_id)

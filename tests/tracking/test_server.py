@@ -16,7 +16,7 @@ from tests.tracking.conftest import DATA, description, report
 
 WORKER = ("from pipeline.tracking import tracker; from pipeline.tracking.store import Description\n"
           "with tracker.run(Description('s', {}, %r, {'study': 's'}, same='study', experiment='searches')) as t:\n"
-          "    t.metrics({'x': 1.0}, 1)" % DATA)
+          "    t.metrics({'loss_D': 1.0}, 1)" % DATA)
 
 
 @pytest.mark.slow
@@ -29,7 +29,7 @@ def test_a_server_has_what_every_machine_reports_and_later_what_it_missed(
         model = made_up.model(project / "one", "guidelines-28", 0.25)
         with tracking.run(description()) as tracker:
             report(tracker)
-            tracker.model(model.G, model.facts["network"], {"fid": 3.5}, 3)
+            tracker.model(model.G, model.facts["network"], {"fid_classifier_10k": 3.5}, 3)
         assert capsys.readouterr().err == ""
         run, = mlflow.search_runs(experiment_names=["dcgan"], output_format="list")
         assert run.info.artifact_uri.startswith("mlflow-artifacts:/") and run.info.status == "FINISHED"
@@ -53,12 +53,12 @@ def test_a_server_has_what_every_machine_reports_and_later_what_it_missed(
         begin = time.monotonic()
         with tracking.run(description(name="missed")) as tracker:
             report(tracker)
-            tracker.model(model.G, model.facts["network"], {"fid": 3.5}, 3)
+            tracker.model(model.G, model.facts["network"], {"fid_classifier_10k": 3.5}, 3)
         assert time.monotonic() - begin < 15  # and a few for the model
         server.start()
         command("sync")
         missed, = mlflow.search_runs(experiment_names=["dcgan"], filter_string="run_name = 'missed'",
                                      output_format="list")
-        history = mlflow.MlflowClient().get_metric_history(missed.info.run_id, "loss_D")
+        history = mlflow.MlflowClient().get_metric_history(missed.info.run_id, "curves/loss_D")
         assert [point.step for point in history] == [1, 2, 3] and missed.info.status == "FINISHED"
         command("sample", f"runs:/{missed.info.run_id}/generator", "--n", "5", "images.npz")

@@ -13,7 +13,8 @@ import torch
 from PIL import Image
 
 from pipeline.gan import sampling
-from pipeline.tracking import descriptions, store
+from pipeline.tracking import descriptions
+from pipeline.tracking import runs as mlflow_runs
 from pipeline.tracking import tracker as tracking
 from pipeline.tracking.background import BackgroundTracker
 from pipeline.tracking.store import Store
@@ -34,13 +35,14 @@ class TestWithMLflow:
         params = {"lr": 1e-4, "lr_G": None, "flip": False, "violate": ["sigmoid"]}
         with tracking.run(description(tags={"model": "m1", "data": "d1"}, params=params)) as tracker:
             tracker.metrics({"loss_D": 1.5, "loss_G": 0.5}, 100)
-            tracker.metrics({"loss_D": 1.25, "fid": float("inf")}, 200)
+            tracker.metrics({"loss_D": 1.25, "fid_classifier_5k": float("inf")}, 200)
             tracker.image("samples", Image.new("L", (8, 8), 200), 200)
             tracker.tags({"model": "m2"})
         run, = runs(project)
         assert run.info.status == "FINISHED" and run.info.run_name == "test1"
         assert run.data.params == {key: str(value) for key, value in params.items()}
-        assert curve(project, run, "loss_D") == [(100, 1.5), (200, 1.25)] and "fid" not in run.data.metrics
+        assert curve(project, run, "curves/loss_D") == [(100, 1.5), (200, 1.25)]
+        assert "curves/fid_classifier_5k" not in run.data.metrics
         assert run.data.tags["model"] == "m2" and run.data.tags["data"] == "d1"
         assert run.data.tags["process"].split(":")[1] == str(os.getpid())
         assert run.inputs.dataset_inputs[0].dataset.name == "digits"
@@ -68,23 +70,25 @@ class TestWithMLflow:
                 for step, value in points:
                     tracker.metrics({"loss_D": value}, step)
         run, = runs(project)
-        assert curve(project, run, "loss_D") == [(100, 1.0), (200, 2.0), (300, 3.0)]
+        assert curve(project, run, "curves/loss_D") == [(100, 1.0), (200, 2.0), (300, 3.0)]
 
     def test_scores_join_the_run_that_made_the_model(self, project: Path) -> None:
         for name, model in (("test1", "m1"), ("test2", "m2")):
             with tracking.run(description(name=name, tags={"model": model})) as tracker:
                 tracker.metrics({"loss_D": 1.0}, 1)
         with tracking.run(description(tags={"model": "m2"}, same="model")) as tracker:
-            tracker.metrics({"fid": 7.0}, 2)
-        found = {run.info.run_name: run.data.metrics.get("fid") for run in runs(project)}
+            tracker.metrics({"fid_classifier_5k": 7.0}, 2)
+        found = {run.info.run_name: run.data.metrics.get("curves/fid_classifier_5k") for run in runs(project)}
         assert found == {"test1": None, "test2": 7.0}
 
     def test_a_logged_generator_is_found_with_its_scores(self, project: Path) -> None:
         model = made_up.model(project / "one", "guidelines-28", 0.25)
         with tracking.run(description()) as tracker:
-            tracker.model(model.G, model.facts["network"], {"fid": 3.5}, 100)
+            scores = {"fid_classifier_10k": 3.5, "near_copies_pixels_2k": 0.0}
+            tracker.model(model.G, model.facts["network"], scores, 100)
         run, = runs(project)
-        found, = mlflow.search_logged_models([run.info.experiment_id], "metrics.fid < 4", output_format="list")
+        found, = mlflow.search_logged_models([run.info.experiment_id], "metrics.`scores/fid_classifier_10k` < 4",
+                                             output_format="list")
         assert found.source_run_id == run.info.run_id
         command("sample", f"runs:/{run.info.run_id}/generator", "--n", "5", "mlflow.npz")
         command("sample", found.model_uri, "--n", "5", "again.npz")
@@ -97,7 +101,7 @@ class TestWithMLflow:
     def test_a_child_is_found_under_its_parent_even_if_it_is_there_first(
             self, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
         child = BackgroundTracker(store_of(name="child", parent="study 1", experiment="searches"))
-        child.metrics({"fid": 3.0}, 1)
+        child.metrics({"fid_classifier_5k": 3.0}, 1)
         time.sleep(1)
         with tracking.run(description(name="parent", tags={"study": "study 1"}, same="study", experiment="searches")):
             pass
@@ -107,7 +111,8 @@ class TestWithMLflow:
         assert experiment is not None and runs(project) == []
         found = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
         assert found["child"].data.tags["mlflow.parentRunId"] == found["parent"].info.run_id
-        assert found["child"].data.metrics["fid"] == 3 and "does not answer" not in capsys.readouterr().err
+        assert found["child"].data.metrics["curves/fid_classifier_5k"] == 3
+        assert "does not answer" not in capsys.readouterr().err
         assert child.address == f"/#/experiments/{experiment.experiment_id}/runs/{found['child'].info.run_id}"
 
     def test_the_end_of_the_block_is_the_status_of_the_run(self, project: Path) -> None:
@@ -124,7 +129,7 @@ class TestWithMLflow:
         lost.open()
         mlflow.end_run("RUNNING")
         if silent:
-            monkeypatch.setattr(store, "SILENT_SECONDS", -1)
+            monkeypatch.setattr(mlflow_runs, "SILENT_SECONDS", -1)
         with tracking.run(description(name="next", tags={})):
             pass
         assert {run.info.run_name: run.info.status for run in runs(project)} == {
@@ -136,13 +141,13 @@ class TestWithMLflow:
     def test_two_processes_may_create_the_store_at_once(self, project: Path) -> None:
         (project / "mlflow.db").unlink()
         code = ("from pipeline.tracking import tracker; from pipeline.tracking.store import Description\n"
-                "with tracker.run(Description('w', {}, %r, {})) as t: t.metrics({'x': 1.0}, 1)" % DATA)
+                "with tracker.run(Description('w', {}, %r, {})) as t: t.metrics({'loss_D': 1.0}, 1)" % DATA)
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         workers = [subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE, text=True)
                    for _ in range(3)]
         for worker in workers:
             assert "does not answer" not in worker.communicate()[1] and worker.returncode == 0
-        assert [run.data.metrics["x"] for run in runs(project)] == [1.0] * 3
+        assert [run.data.metrics["curves/loss_D"] for run in runs(project)] == [1.0] * 3
 
 
 @pytest.mark.filterwarnings("ignore")  # MLflow's own dependencies

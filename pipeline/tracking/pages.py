@@ -1,0 +1,66 @@
+"""What MLflow's pages say and show first: descriptions of experiments and runs, and columns of the table of runs."""
+import base64
+import json
+import re
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import quote
+
+from pipeline import folders
+from pipeline.tracking.names import SAMPLES
+
+NOTE = "mlflow.note.content"
+VIEW = "dcgan"
+KNOBS = ("batch", "lr", "beta1", "leak")
+
+
+def of_experiment(name: str) -> str:
+    """The description of an experiment: what its runs are, how to read them, and where the report is."""
+    study = name.removeprefix("dcgan").removesuffix("search").strip()
+    search = name.endswith("search")
+    folder = folders.repository() / (Path(folders.STUDIES, study) if study else "") / "reports"
+    report = folder / "search/report.md" if search else folder / "report.html"
+    runs = "One run is one trial of the search, folded under its study" if search else "One run is one training"
+    return (f"{runs}, of the study {study or 'in the repository itself'}. **Start with `curves/fid_…`**: the distance "
+            "of samples from real images in a classifier's features, smaller is better, and only numbers of one name "
+            "compare. `curves/loss_…` do not say which run is better. `scores/…` are of the finished generator, "
+            "`probe/…` the accuracy of a linear classifier on D's features, `internals/…` of what is inside the "
+            "networks; docs/scores.md says what each means.\n\n"
+            f"The report: `{report}`")
+
+
+def of_run(run_id: str, about: str) -> str:
+    """The description of a run: its last sample grid, and `about`."""
+    return f"{about}\n\n![samples](get-artifact?path={SAMPLES}&run_uuid={run_id})"
+
+
+def columns(metrics: Iterable[str]) -> list[str]:
+    """The columns of the table of runs that have these metrics: distance, probe, and the four parameters."""
+    found = sorted(metrics)
+    chosen = []
+    for pattern in (r"scores/fid_[a-z]+_\d+k?", r"curves/fid_[a-z]+_\d+k?", r"probe/accuracy_(validation|\d+_labels)"):
+        fitting = [name for name in found if re.fullmatch(pattern, name)]
+        if fitting and not (pattern.startswith("curves") and chosen):
+            chosen.append(min(fitting, key=lambda name: (-_count(name), name)))
+    return [f"metrics.`{name}`" for name in chosen] + [f"params.`{name}`" for name in KNOBS]
+
+
+def _count(name: str) -> int:
+    """The number in a name, which is a number of images or labels."""
+    return int((re.findall(r"\d+", name) or ["0"])[-1])
+
+
+def view(shown: list[str]) -> tuple[str, str]:
+    """The tag of an experiment that keeps a view of its table with these columns, and its value, as MLflow has them."""
+    state = json.dumps({"selectedColumns": ["attributes.`Models`", *shown], "runsHiddenMode": "FIRST_20_RUNS"})
+    return f"mlflow.sharedViewState.{VIEW}", "deflate;" + base64.b64encode(zlib.compress(state.encode())).decode()
+
+
+def address(base: str, experiment_id: str, shown: list[str], charts: bool) -> str:
+    """Where the runs are, with these columns and the smallest distance first."""
+    first = next((name for name in shown if name.startswith("metrics.")), "")
+    order = f"&orderByKey={quote(first)}&orderByAsc=true" if first else ""
+    mode = "CHART" if charts else "TABLE"
+    return (f"{base}/#/experiments/{experiment_id}/runs?workflowType=machine_learning&compareRunsMode={mode}"
+            f"&viewStateShareKey={VIEW}{order}")
