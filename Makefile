@@ -33,7 +33,7 @@ ui: .venv/installed  ## MLflow on this project's runs
 	@$(ACTIVATE) && python -m pipeline.tracking.ui $(PORT)
 
 bench: .venv/bench  ## everything is measured again: hours
-	$(ACTIVATE) && for name in training options stages startup overhead quality growth networks batch_norm search pictures scores inception svm; do \
+	$(ACTIVATE) && for name in training options stages startup overhead quality growth networks batch_norm search claims pictures scores inception svm; do \
 		echo; echo "## python -m benchmarks.$$name"; python -m benchmarks.$$name || exit; done
 
 .venv/installed: setup.cfg pyproject.toml constraints.txt

@@ -3,8 +3,9 @@
 For a journal and for PostgreSQL, whose server the benchmark starts: after so many trials (default 100, 1,000, 10,000)
 
 open     reading the study once
-claim    everything under the lock: who lives, what is lost, what is next
-draw     Optuna's sampler (TPE), outside the lock
+claim    taking the next trial: who lives, what is lost, what is next; without drawing its parameters
+lock     the part of it during which no other worker can take one
+draw     Optuna's sampler (TPE), of four parameters, outside the lock
 workers  200 workers that claim and end trials without a pause, four processes with 50 running trials each: claims each
          second, and how long the slowest tenth of claims takes
 """
@@ -14,8 +15,9 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 from unittest import mock
@@ -80,6 +82,21 @@ def take(storage: Storage, study: Study, drawn: bool = False) -> Trial:
     return trial
 
 
+@contextmanager
+def counted(storage: Storage) -> Iterator[tuple[Storage, list[float]]]:
+    """The storage, and for how many milliseconds each time its lock was held."""
+    held: list[float] = []
+
+    @contextmanager
+    def lock() -> Iterator[None]:
+        with storage.lock():
+            begin = time.perf_counter()
+            yield
+            held.append(1000 * (time.perf_counter() - begin))
+
+    yield replace(storage, lock=lock), held
+
+
 def timed(action: Callable[[], Trial], study: Study) -> list[float]:
     """How long each of CLAIMS takes, in milliseconds; its trial is ended behind it."""
     took = []
@@ -114,21 +131,23 @@ def measure(kind: str, url: str | None, count: int) -> None:
     with closing(storage):
         studies.finished(study)
         reading = time.perf_counter() - begin
-        claim = timed(lambda: take(storage, study), study)
+        with counted(storage) as (locked, held):
+            claim = timed(lambda: take(locked, study), study)
         draw = statistics.median(timed(lambda: take(storage, study, drawn=True), study)) - statistics.median(claim)
     with get_context("spawn").Pool(PROCESSES) as pool:
         found = pool.map(functools.partial(worker, url), range(PROCESSES), chunksize=1)
     each = sorted(ms for _, took in found for ms in took)
     rate = len(each) / max(seconds for seconds, _ in found)
     print(f"| {kind} | {count:,} | {reading:.2f} s | {statistics.median(claim):.0f} ms | {max(claim):.0f} ms | "
+          f"{statistics.median(held):.0f} ms | "
           f"{draw:.0f} ms | {rate:.0f} | {each[len(each) * 9 // 10]:.0f} ms |", flush=True)
 
 
 def main(counts: list[int]) -> None:
     """Prints a table."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    print("| storage | trials | open | claim | slowest | draw (Optuna) | 200 workers: claims/s | 9 of 10 within |\n"
-          "|---|---|---|---|---|---|---|---|", flush=True)
+    print("| storage | trials | open | claim | slowest | lock | draw (Optuna) | 200 workers: claims/s | 9 of 10 within "
+          "|\n|---|---|---|---|---|---|---|---|---|", flush=True)
     for count in counts:
         with tempfile.TemporaryDirectory() as folder:
             os.chdir(folder)

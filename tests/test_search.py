@@ -17,6 +17,7 @@ import optuna
 import pandas as pd
 import pytest
 import torch
+from optuna.samplers import TPESampler
 from optuna.study import Study
 from optuna.trial import Trial, TrialState
 
@@ -165,6 +166,33 @@ def test_two_workers_share_a_study_and_the_survivor_ends_it(project: Callable[..
     # One candidate and the best of the slides', which may be the same.
     assert len(studies.finished(found["seeds"])) in (1, 2) and not unfinished(found["seeds"])
     assert len(pd.read_csv(folder / "reports/search/trials.csv")) == 8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_worker_that_is_stopped_releases_its_trial(
+        project: Callable[..., Path], number: signal.Signals, status: int) -> None:
+    """The next one goes on from the checkpoint that the first has left."""
+    folder = project(ONE | {"search.n_trials": 1, "search.images": 20_000, "train.report_images": 100,
+                            "train.checkpoint_seconds": 1000})
+    process = subprocess.Popen([sys.executable, "-m", "pipeline.search"], cwd=folder, text=True, stderr=subprocess.PIPE,
+                               env=os.environ | {"OMP_NUM_THREADS": "1"},
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
+    while not [*folder.glob(".work/search/*/*/samples/*.png")]:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    begin = time.monotonic()
+    process.send_signal(number)
+    errors = process.communicate()[1]
+    assert process.returncode == status and time.monotonic() - begin < 10, errors
+    assert "Traceback" not in errors and f"search: interrupted by {number.name}" in errors
+    study = all_studies(folder)["main"]
+    lost, = study.trials
+    assert lost.state == TrialState.FAIL and lost.user_attrs["interrupted"] and studies.finished(study) == []
+    state, = folder.glob(".work/search/*/*/state.pt")
+    trial = studies.claim(storages.open_storage(None, folder), study, {}, [], 1, lambda begun: TPESampler())
+    assert trial is not None and trial.user_attrs["retry_of"] == 0 and trial.params == lost.params
+    assert trial.user_attrs["checkpoint"] == state.stat().st_mtime_ns
 
 
 @pytest.fixture

@@ -56,9 +56,12 @@ def claim(storage: Storage, study: Study, drawn_from: dict[str, BaseDistribution
         begun = len(book.counted) + len(book.running())
         if begun >= n_trials:
             return None
-        study.sampler = sampler(begun)
-        trial = _begin(storage, study, *_next(study, book, orders))
-    for name, distribution in drawn_from.items():  # outside: a sampler takes seconds when there are many trials
+        number = _begin(storage, study, *_next(study, book, orders))
+    study.sampler = sampler(begun)  # outside the lock: it takes seconds when there are many trials
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Heartbeat of storage")  # `heartbeat` does what Study.optimize would
+        trial = Trial(study, number)
+    for name, distribution in drawn_from.items():
         trial._suggest(name, distribution)
     return trial
 
@@ -72,8 +75,8 @@ def _next(study: Study, book: Ledger, orders: Sequence[Order]) -> Order:
     return next((order for order in orders if ledger.key(order[1]) not in book.begun), ({}, Notes()))
 
 
-def _begin(storage: Storage, study: Study, drawn: dict[str, Any], given: Notes) -> Trial:
-    """A running trial of this process. Study.ask does the same in more steps, and looks at all trials once more."""
+def _begin(storage: Storage, study: Study, drawn: dict[str, Any], given: Notes) -> int:
+    """A running trial of this process, by the storage's number for it. Study.ask looks at all trials once more."""
     database = isinstance(storage.backend, RDBStorage)
     told = given if database else replace(given, process=processes.me())
     template = optuna.trial.create_trial(
@@ -82,9 +85,7 @@ def _begin(storage: Storage, study: Study, drawn: dict[str, Any], given: Notes) 
     if isinstance(storage.backend, RDBStorage):
         storage.backend.record_heartbeat(number)
         study._storage.set_trial_user_attr(number, "process", processes.me())  # without it, a worker died in here
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Heartbeat of storage")  # `heartbeat` does what Study.optimize would
-        return Trial(study, number)
+    return number
 
 
 def finished(study: Study) -> list[FrozenTrial]:
