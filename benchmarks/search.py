@@ -1,11 +1,11 @@
 """What the search is worth: python -m benchmarks.search [reach] [overhead] [workers]
 
-reach     when the search reaches the best distance of 40 random trials that nothing ends early, at the same budget for
-          each trial; trials of both take turns; one draw of each (half an hour on two cores)
+reach     the best distance against the images spent, of the search, plain TPE and random search, five times each;
+          writes benchmarks/reach.csv and reach.png (about an hour on one core)
 overhead  what Optuna, MLflow and the dashboard's notes take beside a trial's training and scoring
 workers   how many trials an hour two workers finish with one thread each, against one worker with two
 
-It needs data/ in this folder (`dvc repro fetch`); everything else happens in a temporary one.
+The last two need data/ in this folder (`dvc repro fetch`); everything else happens in a temporary one.
 """
 import os
 import statistics
@@ -20,12 +20,11 @@ from typing import Any
 from unittest import mock
 
 import optuna
-import pandas as pd
 from optuna.pruners import NopPruner
-from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import Study
 from optuna.trial import TrialState
 
+from benchmarks.reach import reach
 from pipeline import folders, search
 from pipeline.data import images
 from pipeline.gan import devices
@@ -33,12 +32,11 @@ from pipeline.params import reading
 from pipeline.params.study import Study as Params
 from pipeline.tracking import store, tracker
 from pipeline.tracking.store import Description
-from pipeline.tuning import space, storages, studies, trials
+from pipeline.tuning import samplers, space, storages, studies, trials
 from pipeline.tuning.notes import Notes
 from pipeline.tuning.setup import Setup, prepare
 from pipeline.tuning.studies import Order
 
-RANDOM_TRIALS, GUIDED_TRIALS = 40, 12
 RUN = {"batch": 100, "lr": 2e-4, "beta1": 0.5, "leak": 0.2}  # where only time is measured
 SHORT = 5_000  # images of each of SHARED trials that workers share
 SHARED = 6
@@ -53,57 +51,21 @@ def study_of_root() -> Params:
 def prepared(budget: int | None = None) -> Setup:
     """The search of params.yaml, with its studies in the current folder."""
     root, params = Path(os.environ["BENCHMARK_ROOT"]), study_of_root()
-    search_params = replace(params.search, images=budget, fid_every=budget) if budget else params.search
+    search_params = replace(params.search, rungs=[budget], pruner="none") if budget else params.search
     dataset = images.load(root / folders.data(params.data.name))
     return prepare(search_params, params.train, params.evaluate, dataset, params.reference,
                    devices.choose(params.hardware),
                    storages.open_storage(None, Path(".").resolve()))
 
 
-def one(setup: Setup, study: Study, sampler: BaseSampler | None = None, first: Sequence[Order] = ()) -> float:
+def one(setup: Setup, study: Study, first: Sequence[Order]) -> float:
     """Runs one more trial of `study`, those of `first` before others; returns its seconds."""
     params, begin = setup.search, time.perf_counter()
     trial = studies.claim(setup.storage, study, space.distributions(params.space), first, 10**6,
-                          lambda begun: sampler or search.sampler(params, begun))
+                          lambda begun: samplers.sampler(params, begun))
     assert trial is not None
     trials.attempt(setup, study, trial)
     return time.perf_counter() - begin
-
-
-def reach() -> None:
-    """Prints when the search reached what 40 random trials reach, in seconds and in images."""
-    setup = prepared()
-    params = setup.search
-    blind = studies.open_study(setup.storage, "random", {"of": "random"}, ["minimize"], NopPruner())
-    guided = studies.open_study(setup.storage, "guided", {"of": "guided"}, ["minimize"], search.pruner(params))
-    first = search.first_runs(study_of_root())
-    sampler = RandomSampler(seed=params.seed)
-    seconds: dict[str, list[float]] = {"random": [], "guided": []}
-    for i in range(RANDOM_TRIALS):
-        seconds["random"].append(one(setup, blind, sampler))
-        if i < GUIDED_TRIALS:
-            seconds["guided"].append(one(setup, guided, first=first))
-    target = blind.best_value
-    spent = images_seen = 0.0
-    for trial, took in zip(guided.trials, seconds["guided"]):
-        spent, images_seen = spent + took, images_seen + trial.user_attrs.get("images_seen", 0)
-        if trial.state == TrialState.COMPLETE and trial.values[0] <= target:
-            whole = sum(seconds["random"])
-            share = images_seen / RANDOM_TRIALS / params.images
-            print(f"reach: {setup.score} {target:.1f} is best of {RANDOM_TRIALS} random trials after {whole:.0f} s; "
-                  f"trial {trial.number} of the search reaches it after {spent:.0f} s: {spent / whole:.2f} of the "
-                  f"time, {share:.2f} of the images")
-            break
-    else:
-        print(f"reach: not within {GUIDED_TRIALS} trials: {guided.best_value:.1f} against {target:.1f}")
-    curves = pd.DataFrame([trial.intermediate_values for trial in blind.trials if trial.state == TrialState.COMPLETE])
-    ranks = curves.rank().corr()[params.images]  # Spearman's
-    print("early: rank correlation with the end, over the random trials: "
-          + ", ".join(f"{ranks[place]:.2f} after {place:,} images" for place in curves.columns[:-1]))
-    ended = [trial for trial in guided.trials if trial.state == TrialState.PRUNED]
-    saved = sum(params.images - trial.user_attrs["images_seen"] for trial in ended)
-    print(f"pruning: {len(ended)} of {len(guided.trials)} trials ended early; "
-          f"{saved / params.images / len(guided.trials):.0%} of the images saved")
 
 
 def overhead() -> None:
@@ -171,9 +133,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             os.chdir(folder)
             os.environ["DVC_ROOT"] = folder
-            if name == "reach":
-                os.environ["DCGAN_TRACKING"] = "off"
-            {"reach": reach, "overhead": overhead, "workers": workers}[name]()
+            {"reach": lambda: reach(root), "overhead": overhead, "workers": workers}[name]()
             os.chdir(root)
 
 

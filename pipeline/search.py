@@ -1,25 +1,25 @@
 """Stage search: Optuna looks for better runs, and anyone may help.
 
 A trial trains one run on part of the training images and is scored by the others, in the features of a classifier that
-was fitted on the first part; test images are never read. Then the best are trained again with further seeds, and the
-winner is the best on average. `dcgan promote` makes it one of the runs of params.yaml.
+was fitted on the first part; test images are never read. Trials that fall behind are pruned at the rungs. Then the best
+and the run that they have to beat are trained with further seeds at the length of the study, and the winner is the best
+on average there. `dcgan promote` makes it one of the runs of params.yaml.
 
 Every process that is started with this stage's command works on the same study of Optuna's. Its name holds a digest of
 all that decides about a trial's score, code included, so that trials made under other conditions are never mixed.
 """
+import itertools
 import json
 import sys
 import time
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import optuna
 import pandas as pd
 from filelock import FileLock
 from optuna.exceptions import StorageInternalError
-from optuna.pruners import MedianPruner, NopPruner
-from optuna.samplers import TPESampler
+from optuna.pruners import NopPruner
 from optuna.study import Study
 from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
@@ -31,16 +31,18 @@ from pipeline.data.images import Dataset
 from pipeline.errors import InputError
 from pipeline.gan import devices
 from pipeline.params import reading
-from pipeline.params.searching import Search, values_of
+from pipeline.params.searching import values_of
 from pipeline.params.study import Study as Params
 from pipeline.reporting import search_page
 from pipeline.tracking import store, tracker
 from pipeline.tracking.store import Description
 from pipeline.train import network_of
-from pipeline.tuning import analysis, notes, shared, space, storages, studies, trials
+from pipeline.tuning import analysis, naming, notes, rungs, samplers
+from pipeline.tuning import setup as setups
+from pipeline.tuning import shared, space, storages, studies, trials
 from pipeline.tuning.notes import Notes
-from pipeline.tuning.setup import Setup, conditions_of, prepare
-from pipeline.tuning.studies import Direction, Order
+from pipeline.tuning.setup import Setup
+from pipeline.tuning.studies import Order
 
 POLL_SECONDS = 1.0
 
@@ -52,20 +54,22 @@ def search() -> None:
     dataset = images.load(folders.data(params.data.name))
     check(params, dataset)
     device = devices.choose(params.hardware)
-    conditions = conditions_of(params, dataset, device)
-    name = f"dcgan-{params.data.name}-{stage.digest(conditions)}"
+    conditions = setups.conditions_of(params, dataset, device)
+    name = naming.name(params, conditions)
     storage = storages.open_storage(params.search.storage, folders.repository())
     description = Description(name, flat(conditions), dataset.meta, {"study": name}, same="study",
                               experiment=store.experiment("search"))
     try:
-        study = studies.open_study(storage, name, conditions, directions(params.search), pruner(params.search))
+        setup = setups.prepare(params.search, params.train, params.evaluate, dataset, params.reference, device, storage)
+        study = studies.open_study(storage, name, conditions, samplers.directions(params.search),
+                                   rungs.pruner(params.search))
+        naming.label(study, setup, params)
         with tracker.run(description) as tracking:
-            setup = prepare(params.search, params.train, params.evaluate, dataset, params.reference, device, storage)
             shared.check(storage, study, setup.reference.digest)
-            work(setup, study, first_runs(params), params.search.n_trials)
+            work(setup, study, first_runs(params), params.search.n_trials, params.search.hours)
             finished = studies.finished(study)[:params.search.n_trials]
             table = analysis.table(finished, params.search.space, params.train.run, setup.score)
-            repeats = confirm(setup, study, table)
+            repeats = confirm(setup, study, table, params)
             report = folders.report("search")
             with FileLock(folders.work("search.lock")):  # workers end together
                 numbers = search_page.write(report, params, name, setup.score, table, repeats)
@@ -82,15 +86,24 @@ def search() -> None:
 
 
 def check(params: Params, dataset: Dataset) -> None:
-    """InputError when section search does not fit the data set."""
-    network_of(params.train.run, dataset, f"{reading.PARAMS}: train")
-    search, n = params.search, len(dataset.train_images)
-    batches = values_of(search.space.get("batch", float(params.train.batch)))
+    """InputError when section search does not fit the data set, or names networks that there are not."""
+    search, n, base = params.search, len(dataset.train_images), params.train.run
+    samplers.check(search)
+    network_of(base, dataset, f"{reading.PARAMS}: train")
+    built = [key for key in ("network", "width", "violate", "batch") if key in search.space]
+    for values in itertools.product(*(values_of(search.space[key]) for key in built)):
+        run = space.run_of({}, dict(zip(built, values)), base, exact=True)
+        network_of(run, dataset, f"{reading.PARAMS}: search.space with {dict(zip(built, values))}")
+    batches = values_of(search.space.get("batch", params.train.batch))
     largest = max(search.probe_images, params.reference.batch, *batches)
     if n - search.validation < largest:
         raise InputError(f"{reading.PARAMS}: search.validation = {search.validation}: leaves {n - search.validation} "
                          f"of {n} training images; search.probe_images, reference.batch and the largest batch need "
                          f"{largest:g}")
+    name = setups.against(search)
+    if search.against and space.drawn_of(params.runs[name], search.space, base) is None:
+        raise InputError(f"{reading.PARAMS}: search.against = {name!r}: lies outside search.space, or differs from "
+                         "section train elsewhere; expected a run that the search could draw")
 
 
 def flat(conditions: dict[str, Any]) -> dict[str, Any]:
@@ -98,27 +111,10 @@ def flat(conditions: dict[str, Any]) -> dict[str, Any]:
     return {key: json.dumps(value) if isinstance(value, dict | list) else value for key, value in conditions.items()}
 
 
-def directions(search: Search) -> list[Direction]:
-    """Distances are minimised, accuracies maximised."""
-    both: list[Direction] = ["minimize", "maximize"]
-    return both[:len(search.objectives)]
-
-
-def pruner(search: Search) -> optuna.pruners.BasePruner:
-    """Prunes what is worse than the median of the complete trials at the same place, in the second half of the budget.
-
-    Hyperband wants more trials than a small study has, and earlier distances say little about the last one. Optuna
-    prunes no two objectives.
-    """
-    if len(search.objectives) == 2:
-        return NopPruner()
-    return MedianPruner(n_startup_trials=4, n_warmup_steps=search.images // 2)
-
-
 def first_runs(params: Params) -> list[Order]:
-    """The trials that a study begins with: those of the runs in search.first that the space holds."""
+    """The trials that a study begins with: those of the known runs that the space holds."""
     orders = []
-    for name in params.search.first:
+    for name in setups.tried_first(params.search):
         drawn = space.drawn_of(params.runs[name], params.search.space, params.train.run)
         if drawn is None:
             print(f"search: {name} lies outside search.space, or differs from section train, and is not tried",
@@ -128,37 +124,46 @@ def first_runs(params: Params) -> list[Order]:
     return orders
 
 
-def work(setup: Setup, study: Study, orders: Sequence[Order], n_trials: int) -> None:
-    """Runs trials, `orders` before others, until `n_trials` are finished, by whatever worker."""
+def work(setup: Setup, study: Study, orders: Sequence[Order], n_trials: int, hours: float | None = None) -> None:
+    """Runs trials, `orders` before others, until `n_trials` are finished, by whatever worker.
+
+    Once the first trial began `hours` ago, no further one begins, and those that run are waited for.
+    """
     search, waiting = setup.search, False
     with tqdm(desc="search", total=n_trials, unit=" trials", disable=None, leave=False, dynamic_ncols=True) as bar:
         while (count := len(studies.finished(study))) < n_trials:
             bar.update(count - bar.n)
-            trial = studies.claim(setup.storage, study, space.distributions(search.space), orders, n_trials,
-                                  lambda begun: sampler(search, begun))
+            late = hours is not None and age(study) > hours
+            trial = studies.claim(setup.storage, study, space.distributions(search.space), orders,
+                                  0 if late else n_trials, lambda begun: samplers.sampler(search, begun))
             if trial is not None:
+                space.draw(trial, search.space, setup.train.run)
                 trials.attempt(setup, study, trial)
                 continue
+            if late and not any(trial.state == TrialState.RUNNING for trial in study.get_trials(deepcopy=False)):
+                break
             if not waiting:
                 tqdm.write("search: waiting for the trials of other workers", file=sys.stderr)
             waiting = True
             time.sleep(POLL_SECONDS)
 
 
-def sampler(search: Search, begun: int) -> TPESampler:
-    """The sampler of the trial that `begun` others came before."""
-    seed = np.random.SeedSequence([search.seed, begun]).generate_state(1)[0].item()
-    return TPESampler(seed=seed, n_startup_trials=search.n_startup_trials)
+def age(study: Study) -> float:
+    """The hours since the first trial of the study began; 0 before that."""
+    begun = [trial.datetime_start.timestamp() for trial in study.get_trials(deepcopy=False) if trial.datetime_start]
+    return (time.time() - min(begun)) / 3600 if begun else 0.0
 
 
-def confirm(setup: Setup, study: Study, table: pd.DataFrame) -> pd.DataFrame:
-    """Trains the best trials again with further seeds, as a study of its own; one row for each training."""
-    search, score = setup.search, setup.score
-    chosen = analysis.candidates(table, score, search.candidates, len(search.objectives) == 2)
+def confirm(setup: Setup, study: Study, table: pd.DataFrame, params: Params) -> pd.DataFrame:
+    """Trains the best trials with further seeds at the study's length, as a study of its own; a row for each training.
+    """
+    search, score, known = setup.search, setup.score, setups.against(setup.search)
+    chosen = analysis.candidates(table, score, search.candidates, len(search.objectives) == 2, known)
     if not chosen:
         reasons = table["reason"][table["state"] == "FAIL"]
         why = f"; the first failed with: {reasons.iloc[0]}" if len(reasons) else ""
-        raise InputError(f"none of {len(table)} trials was completed{why}")
+        beside = f" beside {known}" if "COMPLETE" in set(table["state"]) else ""
+        raise InputError(f"none of {len(table)} trials{beside} was completed{why}")
     finished = studies.finished(study)
     orders: dict[tuple[int, int], Order] = {}
     for place in chosen:
@@ -166,18 +171,25 @@ def confirm(setup: Setup, study: Study, table: pd.DataFrame) -> pd.DataFrame:
         for seed in range(search.seed + 1, search.seed + 1 + search.seeds):
             order = Notes(first=notes.read(finished[place]).first, of=studies.first(finished[place]), seed=seed)
             orders[place, seed] = drawn, order
-    again = studies.open_study(setup.storage, f"{study.study_name}-seeds", study.user_attrs["conditions"],
-                               directions(search), NopPruner())
+    conditions = study.user_attrs["conditions"] | {
+        key: getattr(params.train, key) for key in ("epochs", "decay_epochs")}
+    again = studies.open_study(setup.storage, naming.confirmation(study.study_name, params), conditions,
+                               samplers.directions(search), NopPruner())
+    naming.label(again, setup, params)
     others = {studies.first(trial) for trial in again.get_trials(deepcopy=False)
               if not any(notes.says(trial, order) for _, order in orders.values())}
     work(setup, again, list(orders.values()), len(orders) + len(others))
     rows = []
     for (place, seed), (_, order) in orders.items():
         trial, = (trial for trial in studies.finished(again) if notes.says(trial, order))
-        scores = notes.read(trial).scores if trial.state == TrialState.COMPLETE else {}
-        rows.append({"candidate": place, "seed": seed} | {key: scores.get(key) for key in (score, analysis.PROBE)})
-    repeats = pd.DataFrame(rows).astype({score: float, analysis.PROBE: float})
-    if repeats[score].isna().all():
+        told = notes.read(trial)
+        scores: dict[str, float | None] = dict(told.scores if trial.state != TrialState.FAIL else {})
+        rows.append({"candidate": place, "seed": seed, "against": int(bool(known) and order.first == known),
+                     score: scores.get(score), analysis.PROBE: scores.get(analysis.PROBE),
+                     "images_seen": told.images_seen or 0} | analysis.at_rungs(scores, score))
+    repeats = pd.DataFrame(rows)
+    repeats = repeats.astype({key: float for key in repeats if key == analysis.PROBE or str(key).startswith(score)})
+    if repeats[score][repeats["against"] == 0].isna().all():
         raise InputError(f"none of the {len(chosen)} best trials could be repeated with another seed")
     return repeats
 

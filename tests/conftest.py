@@ -43,7 +43,7 @@ SMALL: dict[str, Any] = {
                   "neighbours": 2, "neighbour_samples": 3},
     "search": {"space": {"batch": [32, 64, 100, 128, 256], "lr": {"low": 1e-5, "high": 1e-2, "log": True},
                          "beta1": {"low": 0.0, "high": 0.95}, "leak": {"low": 0.0, "high": 0.5}},
-               "first": ["test1", "test2", "test3", "test4"], "images": 400, "fid_every": 200, "validation": 300,
+               "first": ["test1", "test2", "test3", "test4"], "rungs": [200, 400], "validation": 300,
                "probe_images": 300, "n_trials": 5, "candidates": 1, "seeds": 1},
     "transfers": {},
 }

@@ -245,7 +245,8 @@ def test_a_search_and_its_promoted_winner(clone: Path) -> None:
     assert ran(dvc(clone, "repro")) == {"search"} and ran(dvc(clone, "repro")) == set()
     lock = (clone / "dvc.lock").read_bytes()
     assert ran(dvc(clone, "repro", "-f", "-s", "search")) == {"search"} and (clone / "dvc.lock").read_bytes() == lock
-    result = subprocess.run([sys.executable, "-m", "pipeline", "promote"], cwd=clone, capture_output=True, text=True)
+    result = subprocess.run([sys.executable, "-m", "pipeline", "promote", "--anyway"], cwd=clone, capture_output=True,
+                            text=True)
     assert result.returncode == 0 and "runs.searched is" in result.stdout
     assert ran(dvc(clone, "repro", "report")) == {"train@searched-0", "evaluate@searched-0", "report"}
     page = (clone / "reports/report.md").read_text()

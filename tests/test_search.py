@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import mlflow
 import optuna
@@ -20,6 +21,7 @@ import torch
 from optuna.samplers import TPESampler
 from optuna.study import Study
 from optuna.trial import Trial, TrialState
+from ruamel.yaml import YAML
 
 from pipeline import files, observing, search
 from pipeline.data import digits, images
@@ -29,12 +31,14 @@ from pipeline.params import reading
 from pipeline.scores import classifier
 from pipeline.tracking import background
 from pipeline.tracking.tracker import Tracker
-from pipeline.tuning import analysis, storages, studies, trials
+from pipeline.tuning import analysis, rungs, samplers, space, storages, studies, trials
 from pipeline.tuning.notes import Notes
 from pipeline.tuning.setup import Setup, conditions_of, prepare
+from pipeline.tuning.studies import Order
 from tests.conftest import FP32, Params, command, stage
 
-TINY = {"search.space.batch": [32, 64, 100, 256], "search.images": 400, "search.fid_every": 100,
+TINY = {"search.space.batch": [32, 64, 100, 256], "search.rungs": [100, 200, 400], "train.epochs": 1,
+        "train.width": 0.25,
         "search.validation": 300, "search.probe_images": 300, "search.n_trials": 6, "search.n_startup_trials": 5,
         "search.candidates": 1, "search.seeds": 1, "train.checkpoint_seconds": 0, "reference.epochs": 1}
 
@@ -46,8 +50,10 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def project(params: Params, fitted: Path, tmp_path: Path) -> Callable[..., Path]:
+def project(params: Params, fitted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """Makes tmp_path a study that a search can begin in, with the changes to params.yaml that one names."""
+    monkeypatch.setattr(analysis, "DRAWS", 5)  # intervals of importances are not what is tested here
+
     def change(changes: dict[str, Any] | None = None) -> Path:
         params(TINY | (changes or {}))
         return tmp_path
@@ -76,7 +82,7 @@ def all_studies(folder: Path) -> dict[str, Study]:
     """The study and its repetitions, as `main` and `seeds`."""
     storage = storages.open_storage(None, folder).backend
     names = optuna.get_all_study_names(storage)
-    return {"seeds" if name.endswith("-seeds") else "main": optuna.load_study(study_name=name, storage=storage)
+    return {"seeds" if trials.CONFIRMED in name else "main": optuna.load_study(study_name=name, storage=storage)
             for name in names}
 
 
@@ -123,9 +129,9 @@ def test_one_worker_always_finds_the_same_also_when_it_is_killed(
     finish(worker(folder))
     undisturbed = files_of(folder)
     table = pd.read_csv(folder / "reports/search/trials.csv", keep_default_na=False)
-    assert table["first"].tolist()[:4] == ["test1", "test2", "test3", "test4"] and len(table) == 6
+    assert table["first"].tolist()[:4] == ["test4", "test1", "test2", "test3"] and len(table) == 6
     assert set(undisturbed) >= {"best.yaml", "trials.csv", "seeds.csv", "scores.json", "report.md", "history.png",
-                                "importances.png", "parallel.png", "slices.png", "contour.png"}
+                                "importances.png", "slices.png", "seeds.png"}
 
     (tmp_path / "optuna.log").unlink()
     shutil.rmtree(tmp_path / "reports")
@@ -149,7 +155,7 @@ def test_one_worker_always_finds_the_same_also_when_it_is_killed(
 @pytest.mark.slow
 def test_two_workers_share_a_study_and_the_survivor_ends_it(project: Callable[..., Path]) -> None:
     """On an empty directory, one of them killed with a trial in its hands."""
-    folder = project({"search.n_trials": 8, "search.images": 800})
+    folder = project({"search.n_trials": 8, "search.rungs": [200, 400, 800]})
     victim, survivor = worker(folder), worker(folder)
     kill_in_the_middle(victim, folder, after=1)
     finish(survivor)
@@ -163,8 +169,7 @@ def test_two_workers_share_a_study_and_the_survivor_ends_it(project: Callable[..
     assert lost.user_attrs["process"].split(":")[1] == str(victim.pid)
     again, = [trial for trial in counted if trial.user_attrs.get("retry_of") == lost.number]
     assert again.params == lost.params and again.user_attrs["process"].split(":")[1] == str(survivor.pid)
-    # One candidate and the best of the slides', which may be the same.
-    assert len(studies.finished(found["seeds"])) in (1, 2) and not unfinished(found["seeds"])
+    assert len(studies.finished(found["seeds"])) == 2 and not unfinished(found["seeds"])  # a candidate, and test4
     assert len(pd.read_csv(folder / "reports/search/trials.csv")) == 8
 
 
@@ -210,7 +215,7 @@ def setup(project: Callable[..., Path]) -> Callable[..., Setup]:
 
 
 def study_of(lab: Setup) -> Study:
-    return studies.open_study(lab.storage, "s", {}, search.directions(lab.search), search.pruner(lab.search))
+    return studies.open_study(lab.storage, "s", {}, samplers.directions(lab.search), rungs.pruner(lab.search))
 
 
 def test_no_trial_sees_validation_images_and_none_sees_test_images(setup: Callable[..., Setup]) -> None:
@@ -250,58 +255,83 @@ def test_the_classifier_is_fitted_on_the_images_that_trials_train_on(
     assert len(fitted) == 2
 
 
-WIDE = {"search.space": {"lr_G": {"low": 1e-4, "high": 1e-3, "log": True}, "lr_D": [1e-4, 4e-4], "batch": 100,
+WIDE = {"search.space": {"lr_G": {"low": 1e-4, "high": 1e-3, "log": True}, "lr_D": [None, 4e-4], "batch": 100,
                          "d_steps": {"low": 1, "high": 2}, "label_smoothing": {"low": 0.0, "high": 0.2},
-                         "ema": [0.0, 0.9]},
-        "search.first": [], "search.n_trials": 2, "search.n_startup_trials": 2, "search.fid_every": 400}
+                         "ema": [0.0, 0.9], "network": ["slides", "guidelines-28"], "flip": [False, True],
+                         "width": {"low": 0.1, "high": 0.2},
+                         "violate": {"values": [[], ["sigmoid"]], "when": {"network": "guidelines-28"}}},
+        "search.first": [], "search.n_trials": 4, "search.n_startup_trials": 4, "search.rungs": [200, 400],
+        "search.pruner": "none"}
 
 
 def test_everything_searchable_is_searched_shown_and_promoted(project: Callable[..., Path]) -> None:
     folder = project(WIDE)
     search.search()
     table = pd.read_csv(folder / "reports/search/trials.csv", keep_default_na=False)
-    names = ["batch", "lr", "beta1", "leak", "lr_G", "lr_D", "d_steps", "label_smoothing", "ema"]
+    names = ["batch", "lr", "beta1", "leak", "network", "width", "violate", "lr_G", "lr_D", "d_steps",
+             "label_smoothing", "flip", "ema"]
     assert [key for key in table if key in names] == names and (table["reason"] == "").all()
-    assert table["lr_G"].between(1e-4, 1e-3).all() and table["lr_D"].isin([1e-4, 4e-4]).all()
+    assert table["lr_G"].between(1e-4, 1e-3).all() and table["lr_D"].astype(str).isin(["", "0.0004"]).all()
     assert table["d_steps"].isin([1, 2]).all() and table["label_smoothing"].between(0, 0.2).all()
-    assert table["lr_G"].nunique() == 2 and (table["batch"] == 100).all()
-    command("promote")
+    assert table["lr_G"].nunique() == 4 and (table["batch"] == 100).all() and table["width"].between(0.1, 0.2).all()
+    assert set(table["network"]) == {"slides", "guidelines-28"}  # with this seed
+    assert (table["violate"][table["network"] == "slides"] == "none").all()
+    command("promote")  # there was no run to beat
     promoted = reading.load().runs["searched"]
-    best = json.loads(table[table["fid_classifier_200"] == table["fid_classifier_200"].min()].to_json(orient="records"))
-    assert {key: getattr(promoted, key) for key in names} == {key: best[0][key] for key in names}
+    best = YAML(typ="safe").load((folder / "reports/search/best.yaml").read_text())
+    row = table.iloc[best["trial"]]
+    assert {key: getattr(promoted, key) for key in best["run"]} == best["run"]
+    for key in ("network", "width", "violate", "lr_G", "ema"):
+        assert space.label(getattr(promoted, key)) == row[key]
+    assert set(names) - set(best["run"]) <= {"lr_D"}
 
 
-def collapsing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every training shows a sign of collapse from its third report of losses on."""
-    monkeypatch.setattr(collapse, "signs", lambda losses, *_: {"losses": "D is sure"} if len(losses) > 2 else {})
+def collapsing(monkeypatch: pytest.MonkeyPatch, until: int = 99) -> None:
+    """Every training shows a sign of collapse from its third report of losses on, until there are so many."""
+    monkeypatch.setattr(collapse, "signs", lambda losses, *_: (
+        {"losses": "D is sure"} if 2 < len(losses) < until else {}))
 
 
-ONE = {"search.space.batch": [100], "search.first": ["test4"], "search.fid_every": 200, "train.report_images": 100}
+ONE = {"search.space.batch": [100], "search.first": ["test4"], "search.rungs": [200, 400], "train.report_images": 100}
 
 
 @pytest.mark.parametrize("objectives", [["fid"], ["fid", "probe"]])
-def test_a_training_that_stops_on_a_collapse_is_pruned_with_the_score_it_had(
+def test_a_training_that_stops_on_a_collapse_is_pruned_with_its_score_and_a_penalty(
         setup: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch, objectives: list[str]) -> None:
     found = {}
     collapsing(monkeypatch)
     for choice in ("warn", "stop"):
         lab = setup(ONE | {"train.on_collapse": choice, "runs.test4.on_collapse": choice,
                            "search.objectives": objectives})
-        study = studies.open_study(lab.storage, choice, {}, search.directions(lab.search), search.pruner(lab.search))
+        study = studies.open_study(lab.storage, choice, {}, samplers.directions(lab.search), rungs.pruner(lab.search))
         search.work(lab, study, search.first_runs(reading.load()), 1)
         found[choice], = study.trials
         table = analysis.table(studies.finished(study), lab.search.space, lab.train.run, lab.score)
         notes = json.dumps(lab.storage.backend.get_study_system_attrs(study._study_id))
-        assert ("collapsed at 300 images: D is sure" in notes) == (choice == "stop")
-        assert ("D is sure" in table["reason"].iloc[0]) == (choice == "stop")
+        assert "collapsed at 300 images: D is sure" in notes and "D is sure" in table["reason"].iloc[0]
     warned, stopped = found["warn"], found["stop"]
     assert warned.state == TrialState.COMPLETE and warned.user_attrs["images_seen"] == 400
+    assert warned.values[0] == math.log(warned.user_attrs[lab.score]) + rungs.PENALTY  # to the end, and penalised
     assert stopped.state == TrialState.PRUNED and stopped.user_attrs["images_seen"] == 300
     assert table[lab.score].iloc[0] == stopped.user_attrs[lab.score] > 0 and table["images_seen"].iloc[0] == 300
+    assert [key for key in stopped.user_attrs if "_at_" in key] == [f"{lab.score}_at_200"]  # 300 is no rung
     if len(objectives) == 1:
         assert sorted(warned.intermediate_values) == [200, 400] and sorted(stopped.intermediate_values) == [200, 300]
-        assert warned.intermediate_values[200] == stopped.intermediate_values[200]
-        assert stopped.value == stopped.user_attrs[lab.score]
+        assert warned.intermediate_values[200] == stopped.intermediate_values[200] == math.log(
+            stopped.user_attrs[f"{lab.score}_at_200"])  # before the collapse: no penalty
+        assert stopped.value == math.log(stopped.user_attrs[lab.score]) + rungs.PENALTY
+
+
+def test_a_collapse_that_ended_costs_nothing_at_later_rungs(
+        setup: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
+    collapsing(monkeypatch, until=4)
+    lab = setup(ONE | {"search.rungs": [300, 600]})
+    study = study_of(lab)
+    search.work(lab, study, search.first_runs(reading.load()), 1)
+    trial, = study.trials
+    at = {rung: math.log(trial.user_attrs[f"{lab.score}_at_{rung}"]) for rung in (300, 600)}
+    assert trial.intermediate_values == {300: at[300] + rungs.PENALTY, 600: at[600]} and trial.value == at[600]
+    assert "collapse" not in trial.user_attrs
 
 
 def test_a_collapse_is_told_to_mlflow_and_a_resumed_trial_trains_no_further(
@@ -314,9 +344,11 @@ def test_a_collapse_is_told_to_mlflow_and_a_resumed_trial_trains_no_further(
     lab = setup(ONE | {"train.on_collapse": "stop"})
     run, made = replace(lab.train.run, batch=100), literature.network("slides")
     collapsing(monkeypatch)
-    first, second = ([*trials.points(lab, state, run, 0, tmp_path / "scratch", Told())]
+    course = rungs.course(lab.search, run, len(lab.train_images), whole=False)
+    first, second = ([*trials.points(lab, state, run, course, 0, tmp_path / "scratch", Told())]
                      for state in (training.start(made, run, 0, FP32) for _ in range(2)))
-    assert [(point.place, point.collapse != "") for point in first] == [(200, False), (300, True)]
+    assert [(point.step, point.collapse != "", point.rung) for point in first] == [
+        (200, False, True), (300, True, False)]
     assert first == second and "D is sure" in told["collapse"]
 
 
@@ -324,7 +356,8 @@ def test_the_average_of_weights_decides_where_a_run_has_one(setup: Callable[...,
     lab, made = setup(ONE), literature.network("slides")
     run = replace(lab.train.run, batch=100, ema=0.9)
     state = training.start(made, run, 0, FP32)
-    found = [*trials.points(lab, state, run, 0, tmp_path / "scratch", Tracker())]
+    course = rungs.course(lab.search, run, len(lab.train_images), whole=False)
+    found = [*trials.points(lab, state, run, course, 0, tmp_path / "scratch", Tracker())]
     last = observing.snapshot(state, lab.train, lab.reference, FP32).distances
     assert found[-1].fid == last[f"{lab.score}_of_ema"] != last[lab.score] and len(found) == 2
 
@@ -399,11 +432,32 @@ def test_a_score_on_the_way_to_a_failure_is_no_score(
     monkeypatch.setattr(trials, "fit", fit)
     search.work(lab, study, search.first_runs(reading.load()), 4)
     table = analysis.table(studies.finished(study), lab.search.space, lab.train.run, lab.score)
-    assert table[lab.score].isna().tolist() == [True, False, False, False]
-    repeats = search.confirm(lab, study, table)
-    assert repeats["candidate"].tolist() == [1, 1, 2, 2] and repeats["seed"].tolist() == [1, 2] * 2
-    assert repeats[lab.score].isna().tolist() == [False, True] * 2
-    assert analysis.means(repeats, lab.score)["failed"].tolist() == [1, 1]
+    assert table["first"].tolist() == ["test4", "test1", "test2", "test3"]
+    assert table[lab.score].isna().tolist() == [False, True, False, False]
+    repeats = search.confirm(lab, study, table, reading.load())
+    assert repeats["candidate"].tolist() == [2, 2, 3, 3, 0, 0] and repeats["seed"].tolist() == [1, 2] * 3
+    assert repeats["against"].tolist() == [0, 0, 0, 0, 1, 1]
+    assert repeats[lab.score].isna().tolist() == [False, True] * 3
+    assert analysis.means(repeats, lab.score)["failed"].tolist() == [1, 1, 1]
+
+
+def test_a_search_whose_known_run_fails_with_every_seed_ends_with_a_page(
+        project: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = project({"search.n_trials": 5, "search.seeds": 2})
+
+    def fit(lab: Setup, trial: Trial, *_: Any) -> TrialState:
+        if trial.user_attrs.get("first") == "test4":
+            raise DivergedError("lower lr")
+        for key, value in ((lab.score, 1.0 + trial.params["lr"]), ("probe_accuracy_validation", 0.5),
+                           ("images_seen", 400)):
+            trial.set_user_attr(key, value)
+        return TrialState.COMPLETE
+
+    monkeypatch.setattr(trials, "fit", fit)
+    search.search()
+    page = (folder / "reports/search/report.md").read_text()
+    assert "test4 failed with every seed" in page and "1 failed" in page
+    assert YAML(typ="safe").load((folder / "reports/search/best.yaml").read_text())["beats"] is True
 
 
 def test_a_full_disk_costs_no_trial(setup: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -493,41 +547,174 @@ def test_an_interrupted_trial_is_not_a_failure_and_goes_on(
 
     monkeypatch.setattr(trials, "fit", good)
     search.work(lab, study, search.first_runs(reading.load()), 4)
-    assert [trial.user_attrs["first"] for trial in studies.finished(study)] == ["test1", "test2", "test3", "test4"]
+    assert [trial.user_attrs["first"] for trial in studies.finished(study)] == ["test4", "test1", "test2", "test3"]
 
 
 @pytest.mark.parametrize("batch", [32, 100, 256])
-def test_all_trials_have_the_same_budget_and_are_measured_at_the_same_places(
+def test_all_trials_have_the_same_budget_and_are_measured_at_the_same_rungs(
         setup: Callable[..., Setup], batch: int) -> None:
-    lab = setup({"search.space.batch": [batch], "search.images": 600, "search.fid_every": 200,
-                 "search.first": [], "search.n_trials": 1})
+    lab = setup({"search.space.batch": [batch], "search.rungs": [150, 300, 600], "search.first": [],
+                 "search.n_trials": 1})
     study = study_of(lab)
     search.work(lab, study, [], 1)
     trial, = study.trials
-    assert sorted(trial.intermediate_values) == [200, 400, 600] and trial.user_attrs["images_seen"] == 600
-    assert trial.value == trial.intermediate_values[600] == trial.user_attrs[lab.score]
+    # A batch of 256 passes no rung before 150: its first score is after 256 images.
+    assert sorted(trial.intermediate_values) == [150, 300, 600] and trial.user_attrs["images_seen"] == 600
+    assert trial.value == trial.intermediate_values[600] == math.log(trial.user_attrs[lab.score])
+    assert [trial.user_attrs[f"{lab.score}_at_{rung}"] for rung in (150, 300, 600)] == pytest.approx(
+        [math.exp(trial.intermediate_values[rung]) for rung in (150, 300, 600)])
     assert 0 < trial.user_attrs["probe_accuracy_validation"] <= 1
     run = trials.run_of(lab, trial)
     assert run.batch == batch
 
 
-def test_a_hopeless_trial_ends_in_the_second_half_of_its_budget(
-        setup: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
-    lab = setup({"search.images": 400, "search.fid_every": 100})
-    study = study_of(lab)
+@pytest.mark.parametrize(("batch", "images"), [(32, [64, 128, 256]), (500, [1000, 1637, 3274])])
+def test_equal_updates_are_equally_many_batches(setup: Callable[..., Setup], batch: int, images: list[int]) -> None:
+    """Of 1,137 images in batches of 500 the third has 137: four updates are an epoch and one batch more."""
+    lab = setup({"search.space.batch": [batch], "search.rungs": [2, 4, 8], "search.equal": "updates",
+                 "search.first": [], "search.validation": 300, "train.report_images": 5000})
+    study, seen = study_of(lab), []
+    real = observing.snapshot
 
-    def points(lab: Setup, state: Any, run: Any, *_: Any) -> Any:
-        for place in (100, 200, 300, 400):
-            yield trials.Point(place, place, 5.0 if run.leak == 0.123 else 1.0 / place)
+    def snapshot(state: Any, *words: Any) -> Any:
+        seen.append(state.images_seen)
+        return real(state, *words)
+
+    with mock.patch.object(observing, "snapshot", snapshot):
+        search.work(lab, study, [], 1)
+    trial, = study.trials
+    assert sorted(trial.intermediate_values) == [2, 4, 8]
+    assert seen == images and trial.user_attrs["images_seen"] == images[-1]
+
+
+def scripted(scores: Callable[[Any], list[float]], places: tuple[int, ...] = (100, 200, 400)) -> Any:
+    """Points whose distances are a function of the run."""
+    def points(lab: Setup, state: Any, run: Any, course: rungs.Course, *_: Any) -> Any:
+        for place, score in zip([place for place in places if place <= course.length] or [course.length], scores(run)):
+            yield trials.Point(place, place, score)
+
+    return points
+
+
+def test_a_trial_that_falls_behind_ends_at_its_rung(
+        setup: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch) -> None:
+    """leak says at which rung it is worse than those before."""
+    lab = setup()
+    study = study_of(lab)
+    monkeypatch.setattr(trials, "points", scripted(lambda run: [
+        5.0 + (run.leak > 0.4), 4.0 + (run.leak > 0.3), 3.0 + run.leak]))
+    monkeypatch.setattr(trials, "probe_accuracy", lambda *_: 0.9)
+    orders: list[Order] = [({"batch": 100, "lr": 2e-4, "beta1": 0.5, "leak": leak}, Notes(first=str(leak)))
+                           for leak in (0.2, 0.45, 0.35, 0.1)]
+    search.work(lab, study, orders, 4)
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE", "PRUNED", "PRUNED", "COMPLETE"]
+    assert [max(trial.intermediate_values) for trial in study.trials] == [400, 100, 200, 400]
+    told = study.trials[2].user_attrs
+    assert told["images_seen"] == 200 and told["probe_accuracy_validation"] == 0.9
+    assert study.trials[0].value == math.log(3.2)
+
+
+def test_candidates_are_trained_at_the_studys_length_and_the_winner_is_chosen_there(
+        project: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that is the best at the last rung loses at the end; nothing of the search's own seed counts."""
+    folder = project({"train.epochs": 3, "search.rungs": [200, 400, 800], "search.candidates": 2, "search.seeds": 2,
+                      "search.n_trials": 4, "search.pruner": "none"})
+    courses = []
+
+    def points(lab: Setup, state: Any, run: Any, course: rungs.Course, seed: int, *_: Any) -> Any:
+        courses.append((seed, course.places))
+        for seen, rung in course.places.items():
+            short = {0.9: 40.0, 0.5: 30.0}[run.beta1] + run.leak
+            yield trials.Point(rung, seen, short if seen < 3 * 1137 else 100 - short + seed)
 
     monkeypatch.setattr(trials, "points", points)
     monkeypatch.setattr(trials, "probe_accuracy", lambda *_: 0.9)
-    search.work(lab, study, search.first_runs(reading.load()), 4)
-    search.work(lab, study, [({"batch": 100, "lr": 2e-4, "beta1": 0.5, "leak": 0.123}, Notes(first="new"))], 5)
-    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 4 + ["PRUNED"]
-    assert sorted(study.trials[4].intermediate_values) == [100, 200]
-    told = study.trials[4].user_attrs
-    assert told["images_seen"] == 200 and told["probe_accuracy_validation"] == 0.9
+    search.search()
+    assert [places for seed, places in courses if seed == 0] == [{200: 200, 400: 400, 800: 800}] * 4
+    assert [seed for seed, _ in courses[4:]] == [1, 2] * 3
+    assert all(places == {200: 200, 400: 400, 800: 800, 3411: 3411} for _, places in courses[4:])
+    seeds = pd.read_csv(folder / "reports/search/seeds.csv")
+    assert (seeds["images_seen"] == 3411).all() and seeds["against"].sum() == 2
+    page = (folder / "reports/search/report.md").read_text()
+    assert "**Nothing beats test4.**" in page and "after 3,411 images" in page
+    # In the search test3 (30.3) was better than test1 (40.3); at the end 100 - short + seed, the other way round.
+    table = pd.read_csv(folder / "reports/search/trials.csv", keep_default_na=False)
+    assert table["first"].iloc[seeds["candidate"].iloc[0]] == "test3"
+    assert "-1.00" in page  # Kendall's tau between the last rung and the end
+    with pytest.raises(InputError, match="does not beat test4"):
+        command("promote")
+    names = set(optuna.get_all_study_names(storages.open_storage(None, folder).backend))
+    longer = {"train.epochs": 4}
+    project({"train.epochs": 3, "search.rungs": [200, 400, 800], "search.candidates": 2, "search.seeds": 2,
+             "search.n_trials": 4, "search.pruner": "none"} | longer)
+    monkeypatch.setattr(trials, "points", lambda lab, state, run, course, seed, *_: iter(
+        [trials.Point(course.length, course.length, 50.0 + run.leak)]))
+    search.search()  # another length: the same trials, confirmed anew
+    more = set(optuna.get_all_study_names(storages.open_storage(None, folder).backend)) - names
+    assert len(more) == 1 and "confirmed after 4 epochs" in more.pop()
+
+
+def test_hours_end_the_trials_and_not_the_confirmation(
+        project: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = project({"search.n_trials": 50, "search.hours": 1.0})
+    ages = iter([0.0, 0.5, 0.9, 1.01])
+    monkeypatch.setattr(search, "age", lambda study: next(ages))
+    monkeypatch.setattr(trials, "points", scripted(lambda run: [3.0 + run.leak, 2.0 + run.leak, 1.0 + run.leak]))
+    monkeypatch.setattr(trials, "probe_accuracy", lambda *_: 0.9)
+    search.search()
+    found = all_studies(folder)
+    assert len(found["main"].trials) == 3 and len(studies.finished(found["seeds"])) == 2
+    assert "by time, after `hours: 1.0`, with 3 of 50 trials" in (folder / "reports/search/report.md").read_text()
+
+
+def test_a_study_is_as_old_as_its_first_trial(setup: Callable[..., Setup]) -> None:
+    study = study_of(setup())
+    assert search.age(study) == 0
+    study.ask()
+    assert 0 <= search.age(study) < 0.1
+    with mock.patch.object(time, "time", lambda now=time.time(): now + 7200):
+        assert search.age(study) == pytest.approx(2, abs=0.1)
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "gp", "random"])
+@pytest.mark.filterwarnings("ignore:greenlet")
+def test_every_sampler_draws_the_same_again_and_each_trial_something_else(
+        setup: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch, sampler: str) -> None:
+    drawn = []
+    monkeypatch.setattr(trials, "points", scripted(lambda run: [1.0 + run.leak] * 3))
+    monkeypatch.setattr(trials, "probe_accuracy", lambda *_: 0.9)
+    for name in ("a", "b"):
+        lab = setup({"search.sampler": sampler, "search.n_startup_trials": 3})
+        study = studies.open_study(lab.storage, name, {}, ["minimize"], rungs.pruner(lab.search))
+        search.work(lab, study, [], 6)
+        drawn.append([trial.params for trial in study.trials])
+    assert drawn[0] == drawn[1] and len({json.dumps(params) for params in drawn[0]}) == 6
+
+
+def test_a_missing_package_is_one_line(project: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    project({"search.sampler": "cmaes"})
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(InputError, match="search.sampler = 'cmaes': needs the package cmaes: pip install cmaes"):
+        search.search()
+
+
+def test_the_dashboard_names_the_objective_and_says_what_the_study_is(
+        project: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = project({"search.n_trials": 4})
+    monkeypatch.setattr(trials, "points", scripted(lambda run: [1.0 + run.leak] * 3))
+    monkeypatch.setattr(trials, "probe_accuracy", lambda *_: 0.9)
+    search.search()
+    search.search()  # nothing is written twice
+    storage = storages.open_storage(None, folder).backend
+    for study in all_studies(folder).values():
+        attributes = storage.get_study_system_attrs(study._study_id)
+        assert attributes["study:metric_names"] == ["ln fid_classifier_200"]
+        note = "".join(value for key, value in attributes.items() if key.startswith("dashboard:note_str:"))
+        assert "Fréchet distance" in note and "test4" in note or "pruned there" in note
+        assert attributes["dashboard:note_ver"] == 1
+        assert study.study_name.startswith("slides on digits, 100-400 images (")
+    main = all_studies(folder)["main"].study_name
+    assert all_studies(folder)["seeds"].study_name == f"{main}, confirmed after 1 epoch"
 
 
 def test_two_objectives_have_a_front_and_end_no_trial_early(
@@ -550,21 +737,23 @@ def test_two_objectives_have_a_front_and_end_no_trial_early(
 def test_a_run_outside_the_space_is_named_and_not_tried(
         setup: Callable[..., Setup], capsys: pytest.CaptureFixture[str]) -> None:
     setup({"search.space.beta1": {"low": 0.0, "high": 0.6, "log": False}})
-    assert [notes.first for _, notes in search.first_runs(reading.load())] == ["test3", "test4"]
+    assert [notes.first for _, notes in search.first_runs(reading.load())] == ["test4", "test3"]
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2 and all(f"search: {name} " in line for name, line in zip(("test1", "test2"), lines))
 
 
 @pytest.mark.parametrize("change", [
-    {"search.space.leak": 0.2}, {"search.images": 500}, {"runs.test4.lr": 3e-4}, {"search.validation": 200},
+    {"search.space.leak": 0.2}, {"search.rungs": [200, 400]}, {"runs.test4.lr": 3e-4}, {"search.validation": 200},
+    {"search.equal": "updates"}, {"search.sampler": "random"}, {"search.pruner": "median"}, {"search.against": "test1"},
     {"train.fid_images": 300}, {"train.batch_norm": "running"}, {"search.objectives": ["fid", "probe"]},
     {"reference.seed": 7}, {"search.seed": 7}])
 def test_other_conditions_are_another_study(project: Callable[..., Path], change: dict[str, Any]) -> None:
     folder = project()
     dataset = images.load(folder / "data/arrays/digits")
     before = conditions_of(reading.load(), dataset, FP32)
-    project({"search.n_trials": 99, "reference.classifiers": 3,
-             "search.storage": "postgresql+psycopg://u:s3cret@host/db", "train.checkpoint_seconds": 100.0})
+    project({"search.n_trials": 99, "search.hours": 2.0, "train.epochs": 7, "search.seeds": 9, "search.candidates": 9,
+             "reference.classifiers": 3, "search.storage": "postgresql+psycopg://u:s3cret@host/db",
+             "train.checkpoint_seconds": 100.0})
     assert conditions_of(reading.load(), dataset, FP32) == before
     half = replace(FP32, dtype=torch.bfloat16)
     assert conditions_of(reading.load(), dataset, half) != before
@@ -578,6 +767,11 @@ def test_other_conditions_are_another_study(project: Callable[..., Path], change
      "reference.batch and the largest batch need 300"),
     ({"search.space.batch": [64, 1400]}, "need 1400"), ({"reference.batch": 1200}, "need 1200"),
     ({"search.storage": "postgresql+psycopg://u:s3cret@127.0.0.1:9/db"}, "u:***@127.0.0.1:9/db: does not answer"),
+    ({"search.space.network": ["slides", "slide"]}, "search.space with {'network': 'slide'}: no network 'slide'"),
+    ({"search.space.network": ["slides", "torch-64"]}, "generates images of 3 channels; digits has 1"),
+    ({"search.space.violate": [[], ["nonsense"]]}, "nonsense"),
+    ({"search.against": "test2", "search.space.beta1": {"low": 0.0, "high": 0.6}},
+     "search.against = 'test2': lies outside search.space"),
 ])
 def test_what_cannot_be_searched_is_one_line(
         project: Callable[..., Path], change: dict[str, Any], expected: str) -> None:
@@ -605,7 +799,7 @@ def test_mlflow_and_the_dashboard_have_every_trial_and_lead_to_each_other(
     found = all_studies(folder)
     assert len(children) == len(runs) - 1 == len(found["main"].trials) + len(found["seeds"].trials)
     assert {path.path for path in client.list_artifacts(parent.info.run_id)} >= {
-        "history.png", "importances.png", "parallel.png", "slices.png", "contour.png", "best.yaml"}
+        "history.png", "importances.png", "slices.png", "seeds.png", "best.yaml"}
     for name, study in found.items():
         for trial in study.trials:
             run = runs[trial.user_attrs["mlflow_run"]]

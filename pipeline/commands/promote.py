@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `dcgan promote` takes."""
     parser.add_argument("best", nargs="?", type=Path, default=folders.report("search") / "best.yaml",
                         help="the file that names the winner; default reports/search/best.yaml")
+    parser.add_argument("--anyway", action="store_true", help="also if it was not shown to beat the run it had to beat")
 
 
 def run(given: argparse.Namespace) -> None:
@@ -29,7 +30,10 @@ def run(given: argparse.Namespace) -> None:
     from ruamel.yaml.comments import CommentedMap
 
     from pipeline.params import reading
-    study, winner = reading.load(), read(given.best)
+    study, content = reading.load(), content_of(given.best)
+    winner = read(given.best, content)
+    if not (content.get("beats") or given.anyway):
+        raise InputError(f"{given.best}: {shortfall(content)}; nothing was promoted, `dcgan promote --anyway` does it")
     before = study.runs.get(NAME)
     known = before and {key: getattr(before, key) for key in winner}
     again = "`dvc repro report` trains and reports it"
@@ -62,19 +66,37 @@ def check(content: bytes) -> None:
             raise InputError(str(error).replace(str(path), f"{reading.PARAMS} with the winner")) from None
 
 
-def read(best: Path) -> dict[str, Any]:
-    """What best.yaml says of the winning run; InputError when there is none."""
+def content_of(best: Path) -> dict[str, Any]:
+    """What is in best.yaml; InputError when that is no winner of a search."""
+    from pipeline.params import reading
+    try:
+        content = reading.yaml(best)
+    except FileNotFoundError:
+        raise InputError(f"{best}: not found: no search has been finished; run `dvc repro search`") from None
+    except InputError as error:
+        raise InputError(f"{best}: no winner of a search ({error}); run `dvc repro search`") from None
+    if not isinstance(content, dict) or not isinstance(content.get("run"), dict):
+        raise InputError(f"{best}: no winner of a search (no `run`); run `dvc repro search`")
+    return content
+
+
+def read(best: Path, content: dict[str, Any]) -> dict[str, Any]:
+    """The winning run; InputError when it is none."""
     from pydantic import TypeAdapter, ValidationError
 
     from pipeline import errors
-    from pipeline.params import reading
     from pipeline.params.sections import Run
     try:
-        winner: dict[str, Any] = reading.yaml(best)["run"]
-        checked = TypeAdapter(Run).validate_json(json.dumps(winner))
-        return {key: getattr(checked, key) for key in winner}
-    except FileNotFoundError:
-        raise InputError(f"{best}: not found: no search has been finished; run `dvc repro search`") from None
-    except (InputError, KeyError, TypeError, AttributeError, ValidationError) as error:
-        reason = errors.of_schema(error) if isinstance(error, ValidationError) else str(error).splitlines()[0]
-        raise InputError(f"{best}: no winner of a search ({reason}); run `dvc repro search`") from None
+        checked = TypeAdapter(Run).validate_json(json.dumps(content["run"]))
+    except ValidationError as error:
+        raise InputError(f"{best}: no winner of a search ({errors.of_schema(error)}); run `dvc repro search`") from None
+    return {key: getattr(checked, key) for key in content["run"]}
+
+
+def shortfall(content: dict[str, Any]) -> str:
+    """Why the best candidate is not simply promoted."""
+    if "beats" not in content:
+        return "does not say whether its run beats another at the study's length"
+    found = content.get("ln_ratio")
+    interval = f" (ln of the ratio of their distances: {found['low']:.2f} to {found['high']:.2f})" if found else ""
+    return f"trial {content['trial']} does not beat {content['against']} at the study's length{interval}"

@@ -1,13 +1,12 @@
 """What must hold between the keys of params.yaml."""
-import json
 from pathlib import Path
-from typing import get_type_hints
+from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from pipeline import folders
 from pipeline.errors import suggestion
-from pipeline.params.searching import SEARCHABLE, Range, Search, values_of
+from pipeline.params.searching import NUMBERS, SEARCHABLE, Range, Search, Space, choices, typed, values_of, when
 from pipeline.params.sections import Run
 from pipeline.params.study import Study
 
@@ -22,7 +21,9 @@ def problem(study: Study, home: Path) -> str:
     for name, run in study.runs.items():
         if found := _run_problem(run):
             return f"runs.{name}.{found}"
-    for key, names in (("internals.runs", study.internals.runs), ("search.first", study.search.first)):
+    against = [study.search.against] if study.search.against else []
+    for key, names in (("internals.runs", study.internals.runs), ("search.first", study.search.first),
+                       ("search.against", against)):
         for name in names:
             if name not in study.runs:
                 return f"{key}: no run {name!r}{suggestion(name, study.runs)}; there are {', '.join(study.runs)}"
@@ -60,29 +61,58 @@ def _run_problem(run: Run) -> str:
 
 
 def _search_problem(search: Search) -> str:
-    types = get_type_hints(Run, include_extras=True)
     for key, knob in search.space.items():
         if key not in SEARCHABLE:
             return f"search.space.{key}: expected one of {', '.join(SEARCHABLE)}{suggestion(key, SEARCHABLE)}"
-        if found := _knob_problem(knob, TypeAdapter(types[key])):
+        if found := _knob_problem(key, knob) or _when_problem(key, search.space):
             return f"search.space.{key}{found}"
     if search.objectives not in (["fid"], ["fid", "probe"]):
         return f"search.objectives = {search.objectives}: expected [fid] or [fid, probe]"
+    if len(search.objectives) == 2 and search.sampler == "cmaes":
+        return "search.sampler = 'cmaes': has one objective; expected tpe, gp or random with search.objectives of two"
+    return _rungs_problem(search)
+
+
+def _rungs_problem(search: Search) -> str:
+    rungs = search.rungs
+    if rungs != sorted(set(rungs)):
+        return f"search.rungs = {rungs}: expected each to be longer than the one before"
+    factors = {divmod(longer, shorter) for shorter, longer in zip(rungs, rungs[1:])}
+    if search.pruner in ("halving", "hyperband") and (len(factors) != 1 or factors.pop()[1]):
+        return (f"search.rungs = {rungs}: search.pruner = {search.pruner!r} expects two rungs or more, each as many "
+                "times the one before, like [5000, 15000, 45000]")
     return ""
 
 
-def _knob_problem(knob: Range | list[float] | float, adapter: TypeAdapter[float]) -> str:
-    """What makes the values of a knob unfit for its parameter, with where it is, or ''."""
+def _knob_problem(key: str, knob: Any) -> str:
+    """What makes the values of a knob unfit for its key, with where it is, or ''."""
     if isinstance(knob, Range):
+        if key not in NUMBERS:
+            return f": is no number; expected a list of values, not a range from {knob.low:g} to {knob.high:g}"
         if not knob.low < knob.high:
             return f" = {knob.low:g} to {knob.high:g}: expected low < high; for one value write just that"
         if knob.log and knob.low <= 0:
             return f".low = {knob.low:g}: a logarithmic range starts above 0"
-    if isinstance(knob, list) and len(set(knob)) < len(knob):
-        return f" = {knob}: a value is there twice"
-    for value in values_of(knob):
+    values = values_of(knob)
+    for place, value in enumerate(values):
+        if value in values[:place]:
+            return f" = {values}: a value is there twice"
         try:
-            adapter.validate_json(json.dumps(int(value) if value.is_integer() else value))
+            typed(key, value)
         except ValidationError as error:
-            return f" = {value:g}: expected {error.errors()[0]['msg'].removeprefix('Input should be ')}"
+            found = f"{value:g}" if isinstance(value, float) else repr(value)
+            return f" = {found}: expected {error.errors()[0]['msg'].removeprefix('Input should be ')}"
+    return ""
+
+
+def _when_problem(key: str, space: Space) -> str:
+    """What makes the condition of a knob one that never holds or cannot be known, or ''."""
+    before = list(space)[:list(space).index(key)]
+    for other, values in when(space[key]).items():
+        if other not in before or (possible := choices(space[other])) is None:
+            listed = [name for name in before if choices(space[name]) is not None]
+            return (f".when.{other}: expected a key that search.space has before {key}, with a list of values"
+                    f"{suggestion(other, listed)}; there are {', '.join(listed) or 'none'}")
+        if strange := [value for value in values if value not in possible]:
+            return f".when.{other} = {strange[0]!r}: expected one of {possible}"
     return ""

@@ -1,31 +1,29 @@
 """What a search found, as files: tables, the winner, pictures, and a page. The same trials give the same bytes."""
 import io
+import math
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from ruamel.yaml import YAML
 
 from pipeline import files, stage
-from pipeline.params.searching import KNOBS
+from pipeline.params.searching import KNOBS, Space
 from pipeline.params.sections import Run
 from pipeline.params.study import Study
 from pipeline.reporting import pages, search_plots, search_results
-from pipeline.reporting.blocks import Block, Heading, Items, Paragraph, Report, Table
+from pipeline.reporting.blocks import Block, Heading, Items, Report, Table
 from pipeline.reporting.search_results import STATES, SearchOutcome
-from pipeline.tuning import analysis, space
-from pipeline.tuning.space import Space
+from pipeline.tuning import analysis, rungs, space
 
 
 def write(report: Path, study: Study, name: str, score: str, trials: pd.DataFrame,
           repeats: pd.DataFrame) -> dict[str, float]:
-    """Fills the folder `report` from the table of trials and that of their repetitions; returns the chief numbers."""
+    """Fills the folder `report` from the table of trials and that of their confirmation; returns the chief numbers."""
     search, knobs = SearchOutcome(trials, repeats, score), knobs_of(study)
     weights = analysis.importances(trials, knobs, score, study.search.seed)
-    numbers = {f"{score}_of_the_winner": float(search.means["mean"][0]),
-               "saved_by_pruning": analysis.saved(trials, study.search.images)}
-    numbers |= {word: search.count(state) for state, word in STATES.items()}
-    numbers |= {f"importance_of_{row['parameter']}": row["importance"] for _, row in weights.iterrows()}
+    numbers = numbers_of(search, study, weights)
     texts = {"best.yaml": best(name, search), "trials.csv": csv(trials), "seeds.csv": csv(repeats)}
     if all((report / file).exists() and (report / file).read_text() == text for file, text in texts.items()) and (
             report / "report.md").exists():
@@ -36,10 +34,8 @@ def write(report: Path, study: Study, name: str, score: str, trials: pd.DataFram
         stage.write_scores(temporary / "scores.json", numbers)
         search_plots.history(trials, score, temporary / "history.png")
         search_plots.slices(trials, knobs, score, temporary / "slices.png")
-        search_plots.contour(trials, knobs, score, temporary / "contour.png")
-        search_plots.parallel(trials, knobs, score, temporary / "parallel.png")
         search_plots.importances(weights, temporary / "importances.png")
-        search_plots.seeds(trials, repeats, search.means, score, temporary / "seeds.png")
+        search_plots.seeds(search, temporary / "seeds.png")
         if len(study.search.objectives) == 2:
             search_plots.front(trials, score, temporary / "front.png")
         page = temporary / "report.md"
@@ -47,45 +43,53 @@ def write(report: Path, study: Study, name: str, score: str, trials: pd.DataFram
     return numbers
 
 
+def numbers_of(search: SearchOutcome, study: Study, weights: pd.DataFrame) -> dict[str, float]:
+    """The chief numbers of a search, by name."""
+    numbers = {f"{search.score}_of_the_winner": float(search.row_of(search.best)["mean"]),
+               "saved_by_pruning": analysis.saved(search.trials, search.trials["batch"].map(
+                   lambda batch: rungs.budget(study.search, batch)))}
+    if search.effect is not None:
+        numbers["ln_ratio_to_the_known"] = search.effect.ln
+    numbers |= {word: search.count(state) for state, word in STATES.items()}
+    return numbers | {f"importance_of_{row['parameter']}": row["importance"] for _, row in weights.iterrows()}
+
+
 def blocks(search: SearchOutcome, study: Study, name: str, weights: pd.DataFrame, numbers: dict[str, float],
            folder: Path) -> list[Block]:
     """The page: what search_results says, and what only those who search want to know."""
     params = study.search
     found: list[Block] = [Heading(1, f"Search on {study.data.name}: what Optuna found in {len(search.trials)} trials"),
-                          *search_results.blocks(search, folder)]
-    if verdicts := analysis.verdicts(search.trials, knobs_of(study), search.score):
-        found += [Heading(2, "Do the slides' conclusions survive?"), Table(
-            ["slides", f"the best {verdicts[0]['best']} trials have", "of them nearer to what the slides prefer",
-             "of all trials", "so the conclusion …"],
-            [[f"{one['key']} {one['preferred']:g} over {one['rejected']:g}", f"{one['low']:.3g} to {one['high']:.3g}",
-              f"{100 * one['nearer']:.0f} %", f"{100 * one['of_all']:.0f} %", str(one["verdict"])]
-             for one in verdicts]),
-            Paragraph("A direction survives where most of the best quarter of the trials, and more of them than of all "
-                      "trials, lie nearer to the value that the slides prefer than to the one that they reject. The "
-                      "value "
-                      "survives where it also lies between the smallest and the largest of the best. With so few "
-                      "trials "
-                      "this is evidence, not a test.")]
+                          *search_results.blocks(search, folder),
+                          Heading(2, "Do short trainings rank like long ones?"),
+                          *search_results.agreement(search, params.equal)]
     if len(weights):
         found += [Heading(2, "Importance of the parameters"), Table(
             ["parameter", "importance", "90 % of resampled studies"],
             [[row["parameter"], f"{100 * row['importance']:.0f} %",
               f"{100 * row['low']:.0f} % to {100 * row['high']:.0f} %"] for _, row in weights.iterrows()])]
     reasons = search.trials["reason"][search.trials["state"] == "FAIL"].unique()
+    places = ", ".join(f"{rung:,}" for rung in params.rungs)
     return [*found, Heading(2, "Where the numbers come from"), Items([
-        f"Every trial sees {params.images:,} training images and is scored against {params.validation:,} others. "
-        "Pruning "
-        f"saved {100 * numbers['saved_by_pruning']:.0f} % of the images.",
+        f"Trials were drawn by `{params.sampler}` and pruned by `{params.pruner}` after {places} {params.equal}; equal "
+        f"{params.equal}, whatever the batch size. They train on all training images but {params.validation:,}, which "
+        f"score them. Pruning saved {100 * numbers['saved_by_pruning']:.0f} % of the images.",
+        f"The search ended {ended(search, study)}.",
         *([f"Trials failed with: {'; '.join(reasons)}."] if len(reasons) else []),
-        f"The study is called `{name}`: the digest changes with the space, the budget, the data and the code. `make "
+        f"The study is called `{name}`: the digest changes with the space, the rungs, the data and the code. `make "
         "dashboard` shows its samples, MLflow's search experiment its curves; trials.csv has every trial, seeds.csv "
-        "every "
-        "repetition, best.yaml the winner."])]
+        "every training of the candidates, best.yaml the winner."])]
+
+
+def ended(search: SearchOutcome, study: Study) -> str:
+    """What ended the trials."""
+    if len(search.trials) >= study.search.n_trials:
+        return f"after `n_trials: {study.search.n_trials}`"
+    return f"by time, after `hours: {study.search.hours}`, with {len(search.trials)} of {study.search.n_trials} trials"
 
 
 def knobs_of(study: Study) -> Space:
     """What the search drew every one of KNOBS from; those that search.space does not name have one value."""
-    return {key: float(getattr(study.train, key)) for key in KNOBS} | study.search.space
+    return {key: getattr(study.train, key) for key in KNOBS} | study.search.space
 
 
 def csv(table: pd.DataFrame) -> str:
@@ -96,14 +100,20 @@ def csv(table: pd.DataFrame) -> str:
 
 
 def best(name: str, search: SearchOutcome) -> str:
-    """best.yaml: the winning run and the scores that made it win."""
+    """best.yaml: the best candidate, its scores, and whether it beats the run that it had to beat."""
     winner, score = search.winner, search.score
     scores = search.repeats[search.repeats["candidate"] == winner["trial"]].sort_values("seed")
-    run = {one.name: space.TYPES[one.name](winner[one.name]) for one in fields(Run) if one.name in search.keys}
-    content = {"study": name, "trial": int(winner["trial"]), "run": run,
-               "scores": {score: [float(f"{value:.6g}") for value in scores[score]],
-                          "seeds": scores["seed"].tolist()}}
+    run = {one.name: value for one in fields(Run) if one.name in search.keys
+           and (value := space.value_of(one.name, winner[one.name])) is not None}
+    content: dict[str, Any] = {
+        "study": name, "trial": int(winner["trial"]), "run": run, "images": search.length,
+        "scores": {score: [float(f"{value:.6g}") for value in scores[score]], "seeds": scores["seed"].tolist()},
+        "against": None if search.known is None else search.called(search.known), "beats": search.beats}
+    if search.effect is not None and math.isfinite(search.effect.low):
+        content["ln_ratio"] = {key: float(f"{getattr(search.effect, key):.4g}") for key in ("ln", "low", "high")}
     text = io.StringIO()
-    text.write("# The winner of the search. `dcgan promote` copies `run` into params.yaml, as runs.searched.\n")
+    text.write("# The best candidate of the search. If it beats the run `against`, `dcgan promote` copies `run` into\n"
+               "# params.yaml, as runs.searched. `ln_ratio` is the mean of ln(its score / that of the other), paired\n"
+               "# by seed, with its 95 % interval.\n")
     YAML().dump(content, text)
     return text.getvalue()

@@ -1,6 +1,7 @@
 """What a search found, said once: for its own page and for the report."""
 import math
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +11,19 @@ from pipeline.params.searching import SEARCHABLE
 from pipeline.reporting import rounding
 from pipeline.reporting.blocks import Block, Details, Figures, Heading, Paragraph, Picture, Table
 from pipeline.tuning import analysis
+from pipeline.tuning.analysis import Effect
 
 PICTURES = {
-    "seeds": ("Scores of the candidates, by seed",
-              "Each dot is one training. The cross is the seed that the candidate was chosen by, which makes it look "
-              "better than it is."),
+    "seeds": ("Scores of the candidates at the study's length, by seed",
+              "Each dot is one training, the line their mean."),
     "history": ("Scores of all trials in order",
-                "The line is the best so far: where it still falls at the end, more trials may find more."),
+                "The line is the best complete trial so far: where it still falls at the end, more trials may find "
+                "more."),
     "importances": ("Importances of the parameters with their intervals",
                     "How much each parameter decides about reaching the best quarter of the trials (PED-ANOVA, arXiv "
                     "2304.10255). Where intervals overlap, the order means nothing."),
     "slices": ("Score against each parameter",
-               "Lower is better. Squares are the runs known before; hollow dots were pruned."),
-    "contour": ("Learning rate and beta1", "The bar's lower end is best; shades between the dots are interpolated."),
-    "parallel": ("Every trial as a line through its parameters", "The best quarter of the trials in colour: where its "
-                 "lines run together, they agree on a parameter."),
+               "Lower is better. Squares are the runs known before; hollow dots were pruned, at an earlier rung."),
     "front": ("The Pareto front of distance and probe", "Nothing beats the trials on the line in both."),
 }
 STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
@@ -32,7 +31,8 @@ STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
 
 @dataclass(frozen=True)
 class SearchOutcome:
-    """The finished trials of a search, and the repetitions of its candidates with further seeds."""
+    """The finished trials of a search, and the trainings of its candidates with further seeds at the study's length.
+    """
     trials: pd.DataFrame
     repeats: pd.DataFrame
     score: str
@@ -48,15 +48,50 @@ class SearchOutcome:
         return analysis.means(self.repeats, self.score)
 
     @property
-    def winner(self) -> pd.Series:
-        """The winner's row in the table of trials."""
-        return self.trials.iloc[int(self.means["candidate"][0])]
+    def known(self) -> int | None:
+        """The place of the run that had to be beaten; None if there is none."""
+        places = self.repeats["candidate"][self.repeats["against"] == 1]
+        return int(places.iloc[0]) if len(places) else None
 
     @property
-    def known(self) -> pd.Series | None:
-        """The best of the runs known before, as a row of `means`; None if none was repeated."""
-        known = self.means[self.means["candidate"].isin(self.trials["trial"][self.trials["first"] != ""])]
-        return None if known.empty else known.iloc[0]
+    def best(self) -> int:
+        """The place of the best candidate other than the run that had to be beaten."""
+        places = self.means["candidate"][self.means["candidate"] != self.known]
+        return int((places if len(places) else self.means["candidate"]).iloc[0])
+
+    @property
+    def winner(self) -> pd.Series:
+        """The row of `best` in the table of trials."""
+        return self.trials.iloc[self.best]
+
+    @property
+    def effect(self) -> Effect | None:
+        """How the best candidate compares with the run that had to be beaten; None where no seed has both."""
+        return None if self.known is None else analysis.effect(self.repeats, self.best, self.known, self.score)
+
+    @property
+    def beats(self) -> bool:
+        """Whether the best candidate never failed, and beats the known run: with its whole interval, or because that
+        one failed with every seed. True where there is none to beat.
+        """
+        if self.row_of(self.best)["failed"]:
+            return False
+        if self.known is None:
+            return True
+        return self.effect.better if self.effect else bool(self.row_of(self.known)["seeds"] == 0)
+
+    def row_of(self, place: int) -> "pd.Series[Any]":
+        """The row of this candidate in `means`."""
+        return self.means[self.means["candidate"] == place].iloc[0]
+
+    def spread(self, place: int) -> str:
+        """The mean ± its standard deviation over seeds of this candidate."""
+        return spread(self.row_of(place))
+
+    @property
+    def length(self) -> int:
+        """The images that the candidates were trained with."""
+        return int(self.repeats["images_seen"].max())
 
     def called(self, place: float) -> str:
         """What the trial at this place is called."""
@@ -68,36 +103,39 @@ class SearchOutcome:
 
 
 def read(folder: Path) -> SearchOutcome | None:
-    """What is in the folder of a search's report; None where there has been no search."""
+    """What is in the folder of a search's report; None where there has been no search, or none with a confirmation."""
     if not (folder / "trials.csv").exists():
         return None
     trials = pd.read_csv(folder / "trials.csv", dtype={"first": str, "reason": str}).fillna({"first": "", "reason": ""})
-    score = next(key for key in trials.columns if key.startswith("fid_"))
-    return SearchOutcome(trials, pd.read_csv(folder / "seeds.csv"), score)
+    score, repeats = next(key for key in trials.columns if key.startswith("fid_")), pd.read_csv(folder / "seeds.csv")
+    return SearchOutcome(trials, repeats, score) if {"against", "images_seen"} <= set(repeats) else None
 
 
 def winner(search: SearchOutcome) -> str:
-    """Who wins, by how much, and over which of the runs known before."""
-    best, means, trial = search.means.iloc[0], search.means, search.winner
-    seeds = f"{best['seeds']:.0f} further seed{'s' if best['seeds'] > 1 else ''}"
-    if trial["first"]:
-        return (f"**{trial['first']}** stays the best of the {len(means)} runs that were trained again with {seeds}: "
-                f"its `{search.score}` is {spread(best)} on average.")
-    run = ", ".join(f"{key} {value}" for key, value in zip(search.keys, settings(search, trial)))
-    text = (f"**{search.called(best['candidate']).capitalize()}** ({run}) wins: its `{search.score}` is {spread(best)} "
-            f"on average over {seeds}")
-    if search.known is not None:
-        name = search.called(search.known["candidate"])
-        text += f"; {name}, the best of the runs known before, has {spread(search.known)}"
-        if math.isfinite(errors := gap(best, search.known)):
-            text += f", {errors:.1f} standard errors of the difference more"
-    return text + "."
+    """Whether the best candidate beats the known run at the study's length, and by how much."""
+    name, seeds = search.called(search.best), int(search.repeats["seed"].nunique())
+    run = ", ".join(f"{key} {value}" for key, value in zip(search.keys, settings(search, search.winner)))
+    found = (f"**{name.capitalize()}** ({run}) has a `{search.score}` of {search.spread(search.best)} after "
+             f"{search.length:,} images, over {seeds} further seed{'s' if seeds > 1 else ''}")
+    if search.known is None:
+        return f"{found}, the smallest of the candidates. There was no run to beat."
+    known = search.called(search.known)
+    if search.effect is None:
+        return (f"{found}; {known} failed with every seed that they share." if search.beats else
+                f"**Nothing beats {known}**: no seed trained both it and {name}.")
+    times = f"{ratio(search.effect)} times that of {known}, {search.spread(search.known)}"
+    if search.beats:
+        return f"**{name.capitalize()} beats {known}.** {found}: {times}."
+    why = ("failed with a seed" if search.row_of(search.best)["failed"] else "is worse" if search.effect.worse else
+           "may be as good or worse")
+    return f"**Nothing beats {known}.** {found}: {times}; it {why}."
 
 
-def gap(best: "pd.Series[Any]", other: "pd.Series[Any]") -> float:
-    """The difference of two means over seeds, in standard errors; NaN where a single seed leaves them unknown."""
-    error = math.sqrt(best["sd"] ** 2 / best["seeds"] + other["sd"] ** 2 / other["seeds"])
-    return float((other["mean"] - best["mean"]) / error) if error > 0 else math.nan
+def ratio(effect: Effect) -> str:
+    """exp of the effect with its 95 % interval."""
+    if not math.isfinite(effect.low):
+        return f"{math.exp(effect.ln):.2f} (one seed, no interval)"
+    return f"{math.exp(effect.ln):.2f} (95 % interval {math.exp(effect.low):.2f} to {math.exp(effect.high):.2f})"
 
 
 def candidates(search: SearchOutcome) -> Table:
@@ -107,9 +145,24 @@ def candidates(search: SearchOutcome) -> Table:
         trial = search.trials.iloc[int(row["candidate"])]
         failed = f", {row['failed']:.0f} failed" if row["failed"] else ""
         rows.append([search.called(row["candidate"]), *settings(search, trial),
-                    spread(row) + failed, shown(trial[search.score], "{:.1f}")])
-    return Table(["run", *search.keys, f"mean `{search.score}` ↓", "by the seed it was chosen by"], rows,
-                 label="The candidates, each trained again with further seeds")
+                     spread(row) + failed, shown(trial[search.score], "{:.1f}")])
+    return Table(["run", *search.keys, f"mean `{search.score}` ↓", "in the search"], rows,
+                 label=f"The candidates after {search.length:,} images, each with further seeds")
+
+
+def agreement(search: SearchOutcome, unit: str) -> list[Block]:
+    """How far the rungs rank alike."""
+    found = analysis.agreement(search.trials, search.repeats, search.score)
+    if found.empty:
+        return [Paragraph("How far rungs rank alike is not known: no two trials reached the same two rungs.", "note")]
+    rows = [[f"{row['from']:,.0f} {unit}", f"{search.length:,} images, the study's length"
+             if row["of"] == "candidates" else f"{row['to']:,.0f} {unit}",
+             f"{row['n']:.0f} {'trainings of the candidates' if row['of'] == 'candidates' else 'trials'}",
+             f"{row['tau']:.2f}"] for _, row in found.iterrows()]
+    return [Table(["ranked after", "and after", "over", "Kendall's tau"], rows, label="How far the rungs rank alike"),
+            Paragraph("1: the same order, 0: unrelated, -1: reversed. Trials reach a rung only if they were good at "
+                      "the one before, and the candidates are the best of them; both make tau smaller than among all "
+                      "runs. Candidates are compared with the same seed.", "note")]
 
 
 def all_trials(search: SearchOutcome) -> Table:
@@ -132,18 +185,13 @@ def front(search: SearchOutcome) -> Table:
 
 def blocks(search: SearchOutcome, folder: Path) -> list[Block]:
     """All that is said of a search, with its pictures in `folder`."""
-    wrong, pairs = analysis.misranked(search.repeats, search.score)
-    trust = (f"By one seed alone, {wrong} of {pairs} comparisons of two candidates ({rounding.share(wrong / pairs)}) "
-             "come out "
-             "against the mean of their other seeds." if pairs else
-             "How far one seed can be trusted is not known: that takes two candidates and two further seeds.")
     counts = ", ".join(f"{search.count(state)} {word}" for state, word in STATES.items())
     found: list[Block] = [
-        Paragraph(f"{winner(search)} Test images played no part. Longer trainings may rank differently."),
+        Paragraph(f"{winner(search)} Test images played no part."),
         candidates(search),
-        Paragraph("± is the standard deviation over seeds. The mean leaves out the seed that a candidate was chosen "
-                  "by, "
-                  f"because being chosen makes that one look better than it is. {trust}", "note"),
+        Paragraph("± is the standard deviation over seeds. The seed of the search is left out, because being chosen by "
+                  "it makes a run look better than it is. The ratio is exp of the mean difference of ln, paired by "
+                  "seed, with Student's t.", "note"),
         Details(f"All {len(search.trials)} trials: {counts}", [all_trials(search)])]
     if (folder / "front.png").exists():
         found += [Heading(3, "The Pareto front"), front(search)]
@@ -153,7 +201,14 @@ def blocks(search: SearchOutcome, folder: Path) -> list[Block]:
 
 def settings(search: SearchOutcome, row: "pd.Series[Any]") -> list[str]:
     """The values of the parameters in this row of the table of trials."""
-    return [f"{float(row[key]):g}" for key in search.keys]
+    return [setting(row[key]) for key in search.keys]
+
+
+def setting(value: Any) -> str:
+    """A parameter's value; nothing where a run does not set it."""
+    if value is None or value != value:
+        return ""
+    return f"{value:g}" if isinstance(value, Real) and not isinstance(value, bool) else str(value)
 
 
 def spread(row: "pd.Series[Any]") -> str:

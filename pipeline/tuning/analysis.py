@@ -5,41 +5,32 @@ Everything is a function of the finished trials alone, whoever ran them and when
 import itertools
 import math
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import optuna
 import pandas as pd
-from optuna.distributions import BaseDistribution
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
+from scipy import stats
 
-from pipeline.params.searching import Knob, Range
+from pipeline.params.searching import Space
 from pipeline.params.sections import Run
-from pipeline.tuning import notes, space
-from pipeline.tuning.space import Space
+from pipeline.tuning import notes, rungs, space
 
 PROBE = "probe_accuracy_validation"
 BEST = 0.25  # the share of the trials that counts as the best
-DRAWS = 200  # bootstrap samples behind an interval of importance
-
-
-@dataclass(frozen=True)
-class Conclusion:
-    """The slides prefer one value of a parameter to another."""
-    key: str
-    preferred: float
-    rejected: float
-
-
-SLIDES = (Conclusion("beta1", 0.5, 0.9), Conclusion("lr", 2e-4, 1e-4), Conclusion("leak", 0.2, 0.3))
+DRAWS = 100  # bootstrap samples behind an interval of importance
+CONFIDENCE = 0.95
+AT = "_at_"  # between the name of a score and the rung where it was measured
 
 
 def table(trials: list[FrozenTrial], knobs: Space, base: Run, score: str) -> pd.DataFrame:
-    """One row for each finished trial: its place, state, run, `score` (lower is better), probe accuracy, and length.
+    """One row for each finished trial: its place, state, run, `score` (lower is better), probe accuracy, and length,
+    then the score at each rung.
 
-    Scores of PRUNED trials are the last that they had, and those whose training ended on a collapse have that as their
+    Scores of PRUNED trials are the last that they had, and those whose training has collapsed have that as their
     reason. FAILED ones have a reason and no score, not even one that they had on the way.
     """
     rows = []
@@ -48,26 +39,62 @@ def table(trials: list[FrozenTrial], knobs: Space, base: Run, score: str) -> pd.
         run = space.run_of(trial.params, knobs, base, exact=bool(known.first))
         scores = known.scores | {"images_seen": known.images_seen}
         rows.append({"trial": place, "first": known.first, "state": trial.state.name}
-                    | {key: getattr(run, key) for key in space.shown(knobs)}
+                    | {key: space.label(getattr(run, key)) for key in space.shown(knobs)}
                     | {key: None if failed else scores.get(key) for key in (score, PROBE, "images_seen")}
-                    | {"reason": (known.reason or "its process died each time") if failed else known.collapse})
-    return pd.DataFrame(rows).astype({score: float, PROBE: float})
+                    | {"reason": (known.reason or "its process died each time") if failed else known.collapse}
+                    | ({} if failed else at_rungs(known.scores, score)))
+    found = pd.DataFrame(rows)
+    return found.astype({key: float for key in found if key == PROBE or str(key).startswith(score)})
 
 
-def candidates(trials: pd.DataFrame, score: str, count: int, two: bool) -> list[int]:
-    """The places of the `count` best complete trials, and of the best of the first runs.
+def at_rungs(scores: Mapping[str, float | None], score: str) -> dict[str, float | None]:
+    """Those of `scores` that were measured at rungs, the shortest rung first."""
+    names = [name for name in scores if name.startswith(score + AT)]
+    return {name: scores[name] for name in sorted(names, key=rung_of)}
 
-    With two objectives, the best are those of the Pareto front with the smallest scores.
+
+def rung_of(name: str) -> int:
+    """The rung in the name of a score at it."""
+    return int(name.rpartition(AT)[2])
+
+
+def ranking(trials: pd.DataFrame, score: str) -> list[int]:
+    """The places of the trials, best first: those that went further before others, then by what Optuna minimises.
+
+    Complete trials come first, failed ones last, as Optuna's TPE ranks them.
     """
-    complete = trials[trials["state"] == "COMPLETE"].sort_values(score, kind="stable")
-    best = complete[complete["trial"].isin(front(complete, score))] if two else complete
-    known = complete[complete["first"] != ""]
-    return list(dict.fromkeys([*best["trial"][:count], *known["trial"][:1]]))
+    state = trials["state"].map({"COMPLETE": 0, "PRUNED": 1, "FAIL": 2})
+    keys = pd.DataFrame({"state": state, "short": -trials["images_seen"].fillna(0), "score": minimised(trials, score)})
+    keys.loc[state == 0, "short"] = 0  # complete ones went equally far, though not in images of equal updates
+    return list(trials["trial"].loc[keys.sort_values(["state", "short", "score"], kind="stable").index])
+
+
+def minimised(trials: pd.DataFrame, score: str) -> pd.Series:
+    """The score of each trial, times the penalty of those that collapsed."""
+    collapsed = (trials["reason"] != "") & (trials["state"] != "FAIL")
+    return trials[score] * collapsed.map({True: math.exp(rungs.PENALTY), False: 1.0})
+
+
+def candidates(trials: pd.DataFrame, score: str, count: int, two: bool, against: str) -> list[int]:
+    """The places of the `count` best trials other than the run `against`, and of that one; empty without another.
+
+    Where too few are complete, those that were pruned last follow. With two objectives, the best are those of the
+    Pareto front with the smallest scores.
+    """
+    known = trials["first"].eq(against) if against else pd.Series(False, trials.index)
+    if two:
+        complete = trials[trials["state"] == "COMPLETE"]
+        sound = trials["trial"].isin(front(complete, score))
+    else:
+        sound = (trials["state"] == "COMPLETE") | (trials["state"] == "PRUNED") & (trials["reason"] == "")
+    eligible = set(trials["trial"][sound & ~known])
+    others = [place for place in ranking(trials, score) if place in eligible][:count]
+    return [*others, *trials["trial"][known][:1]] if others else []
 
 
 def front(complete: pd.DataFrame, score: str) -> list[int]:
     """The places of the trials that no other beats in both the score and the probe's accuracy."""
-    points = list(zip(complete["trial"], complete[score], complete[PROBE]))
+    points = list(zip(complete["trial"], minimised(complete, score), complete[PROBE]))
     return [place for place, fid, probe in points
             if not any(f <= fid and p >= probe and (f, p) != (fid, probe) for _, f, p in points)]
 
@@ -83,91 +110,99 @@ def means(repeats: pd.DataFrame, score: str) -> pd.DataFrame:
     return found.reset_index().sort_values(["failed", "mean", "candidate"], ignore_index=True)
 
 
-def misranked(repeats: pd.DataFrame, score: str) -> tuple[int, int]:
-    """How many of all (pair of candidates, seed) rank against the mean of the other seeds, and how many there are."""
+@dataclass(frozen=True)
+class Effect:
+    """The mean over `seeds` of ln(score of one run / score of another), and its 95 % interval; NaN for one seed."""
+    ln: float
+    low: float
+    high: float
+    seeds: int
+
+    @property
+    def better(self) -> bool:
+        """Whether the interval lies wholly below 0."""
+        return self.high < 0
+
+    @property
+    def worse(self) -> bool:
+        """Whether the interval lies wholly above 0."""
+        return self.low > 0
+
+
+def effect(repeats: pd.DataFrame, one: int, other: int, score: str) -> Effect | None:
+    """The effect of training candidate `one` instead of `other`, paired by seed, by Student's t of the differences.
+
+    None when no seed has both.
+    """
     by_seed = repeats.pivot(index="seed", columns="candidate", values=score)
-    wrong = total = 0
-    for a, b in itertools.combinations(by_seed.columns, 2):
-        gaps = (by_seed[a] - by_seed[b]).dropna()
-        if len(gaps) > 1:
-            others = (gaps.sum() - gaps) / (len(gaps) - 1)
-            wrong += int((gaps * others < 0).sum())
-            total += len(gaps)
-    return wrong, total
+    found = (by_seed[one] / by_seed[other]).dropna().map(math.log)
+    if found.empty:
+        return None
+    mean, n = float(found.mean()), len(found)
+    error = float(found.std()) / math.sqrt(n)
+    width = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * error if n > 1 else math.nan
+    return Effect(mean, mean - width, mean + width, n)
 
 
-def saved(trials: pd.DataFrame, budget: int) -> float:
-    """The share of all images, `budget` for each trial that did not fail, that ending trials early saved."""
-    ran = trials[trials["state"] != "FAIL"]
-    return 1 - ran["images_seen"].sum() / (budget * len(ran)) if len(ran) else 0.0
+def agreement(trials: pd.DataFrame, repeats: pd.DataFrame, score: str) -> pd.DataFrame:
+    """Kendall's tau-b between the scores at each two neighbouring rungs, and between each rung and the full length.
+
+    Over the trials that reached both rungs, and the mean over seeds of those over the candidates. `n` is how many
+    trials, or trainings, are behind it. No row where fewer than two can be compared.
+    """
+    rows = []
+    names = sorted((str(name) for name in trials if str(name).startswith(score + AT)), key=rung_of)
+    for low, high in itertools.pairwise(names):
+        both = trials[[low, high]].dropna()
+        if len(both) > 1:
+            rows.append({"of": "trials", "from": rung_of(low), "to": rung_of(high), "n": len(both),
+                         "tau": tau(both[low], both[high])})
+    for name in sorted((str(name) for name in repeats if str(name).startswith(score + AT)), key=rung_of):
+        both = repeats[["seed", name, score]].dropna()
+        groups = [group for _, group in both.groupby("seed") if len(group) > 1]
+        if groups:
+            rows.append({"of": "candidates", "from": rung_of(name), "to": math.nan, "n": sum(map(len, groups)),
+                         "tau": float(np.mean([tau(group[name], group[score]) for group in groups]))})
+    return pd.DataFrame(rows, columns=["of", "from", "to", "n", "tau"]).dropna(subset="tau", ignore_index=True)
+
+
+def tau(first: pd.Series, second: pd.Series) -> float:
+    """Kendall's tau-b of two rankings; NaN where all of one are tied."""
+    return float(stats.kendalltau(first, second).statistic)
+
+
+def saved(trials: pd.DataFrame, budgets: pd.Series) -> float:
+    """The share of all images, `budgets` for the trials that did not fail, that ending trials early saved."""
+    ran = trials["state"] != "FAIL"
+    return float(1 - trials["images_seen"][ran].sum() / budgets[ran].sum()) if ran.any() else 0.0
 
 
 def importances(trials: pd.DataFrame, knobs: Space, score: str, seed: int) -> pd.DataFrame:
     """How much each parameter decides about reaching the best quarter of the trials; shares that add to 1.
 
-    PED-ANOVA (Watanabe, Bansal & Hutter 2023, arXiv 2304.10255). Trials that were ended early or failed count as not
-    among the best. `low` and `high` enclose 90 % of what resampled trials give. Empty when fewer than two trials are
-    complete.
+    PED-ANOVA (Watanabe, Bansal & Hutter 2023, arXiv 2304.10255) of the parameters that every trial has. Trials are
+    ranked as in `ranking`. `low` and `high` enclose 90 % of what resampled trials give. Empty when fewer than two
+    trials are complete.
     """
     drawn = space.distributions(knobs)
-    complete = trials["state"] == "COMPLETE"
-    if complete.sum() < 2 or not drawn:
+    if (trials["state"] == "COMPLETE").sum() < 2 or not drawn:
         return pd.DataFrame(columns=["parameter", "importance", "low", "high"])
-    # Only the order counts; Optuna leaves out what is not finite.
-    values = trials[score].where(complete, trials[score][complete].max() + 1).to_numpy()
+    order = {place: rank for rank, place in enumerate(ranking(trials, score))}
+    ranked = [optuna.create_trial(
+        state=TrialState.COMPLETE, value=float(order[row["trial"]]), distributions=drawn,  # only the order counts
+        params={key: space.label(space.value_of(key, row[key])) for key in drawn}) for _, row in trials.iterrows()]
     rng = np.random.default_rng(seed)
-    everything = np.arange(len(trials))
-    draws = [rng.choice(everything, len(everything)) for _ in range(DRAWS)]
-    resampled = pd.DataFrame([_importance(trials, values, draw, drawn) for draw in draws])
-    found = _importance(trials, values, everything, drawn)
+    draws = [rng.choice(len(ranked), len(ranked)) for _ in range(DRAWS)]
+    resampled = pd.DataFrame([_importance([ranked[place] for place in draw]) for draw in draws])
+    found = _importance(ranked)
     rows = [{"parameter": key, "importance": found[key], "low": resampled[key].quantile(0.05),
              "high": resampled[key].quantile(0.95)} for key in drawn]
     return pd.DataFrame(rows).sort_values("importance", ascending=False, ignore_index=True)
 
 
-def _importance(trials: pd.DataFrame, values: np.ndarray, rows: np.ndarray,
-                drawn: dict[str, BaseDistribution]) -> dict[str, float]:
+def _importance(ranked: list[FrozenTrial]) -> dict[str, float]:
     study = optuna.create_study()
-    study.add_trials([optuna.create_trial(state=TrialState.COMPLETE, value=values[row], distributions=drawn,
-                                          params={key: trials[key].iloc[row].item() for key in drawn})
-                      for row in rows])
+    study.add_trials(ranked)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # resampled trials may all be equally good: equal importances
         return get_param_importances(study, evaluator=PedAnovaImportanceEvaluator(target_quantile=BEST))
-
-
-def best_quarter(trials: pd.DataFrame, score: str) -> pd.DataFrame:
-    """The best quarter of all trials, and at least two: complete ones, best first."""
-    complete = trials[trials["state"] == "COMPLETE"].sort_values(score, kind="stable")
-    return complete[:max(2, math.ceil(BEST * len(trials)))]
-
-
-def verdicts(trials: pd.DataFrame, knobs: Space, score: str) -> list[dict[str, Any]]:
-    """What the best quarter says of each of the slides' conclusions whose parameter was searched.
-
-    One survives when most of the best, and more of them than of all trials, lie nearer to the preferred value.
-    """
-    best, found = best_quarter(trials, score), []
-    for conclusion in SLIDES:
-        key, knob = conclusion.key, knobs[conclusion.key]
-        if not isinstance(knob, Range | list):
-            continue
-        nearer, of_all = (float(np.mean([_nearer(value, conclusion, knob) for value in table[key]]))
-                          for table in (best, trials))
-        inside = best[key].min() <= conclusion.preferred <= best[key].max()
-        if nearer < of_all and nearer < 0.5:
-            verdict = "does not survive"
-        elif nearer > of_all and nearer > 0.5:
-            verdict = "survives" if inside else "the direction survives, the value does not"
-        else:
-            verdict = "stays open"
-        found.append({"key": key, "preferred": conclusion.preferred, "rejected": conclusion.rejected,
-                      "low": best[key].min(), "high": best[key].max(), "nearer": nearer, "of_all": of_all,
-                      "best": len(best), "verdict": verdict})
-    return found
-
-
-def _nearer(value: float, conclusion: Conclusion, knob: Knob) -> bool:
-    """Whether `value` is nearer to what the slides prefer than to what they reject."""
-    scale = math.log if isinstance(knob, Range) and knob.log else float
-    return abs(scale(value) - scale(conclusion.preferred)) < abs(scale(value) - scale(conclusion.rejected))

@@ -62,14 +62,28 @@ def conditions_of(params: Study, dataset: Dataset, device: Device) -> dict[str, 
     """All that decides about the scores of a study's trials, as JSON has it.
 
     The classifier follows from section reference, the data and the split (search.seed and search.validation). Its
-    weights are not here: those of another kind of machine differ by rounding, and its workers share the study.
+    weights are not here: those of another kind of machine differ by rounding, and its workers share the study. Nor is
+    the length of a run, which only the confirmation trains.
     """
-    conditions = asdict(params.search)
-    for key in ("n_trials", "candidates", "seeds", "storage", "artifacts"):
-        del conditions[key]  # how many trials there are, and where
+    conditions, train = asdict(params.search), asdict(params.train)
+    for key in ("n_trials", "hours", "candidates", "seeds", "storage", "artifacts"):
+        del conditions[key]  # how many trials there are, where, and what follows them
+    for key in ("epochs", "decay_epochs", "checkpoint_seconds"):
+        del train[key]
     conditions |= {
-        "first": {name: asdict(params.runs[name]) for name in params.search.first},
-        "train": asdict(params.train), "probe_validation": params.evaluate.probe_validation, "data": dataset.digest,
+        "first": {name: {key: value for key, value in asdict(params.runs[name]).items() if key in train}
+                  for name in tried_first(params.search)},
+        "train": train, "probe_validation": params.evaluate.probe_validation, "data": dataset.digest,
         "reference": asdict(params.reference), "dtype": str(device.dtype), "code": code.digest("tuning.trials")}
-    del conditions["train"]["checkpoint_seconds"], conditions["reference"]["classifiers"]  # trials have the first
+    del conditions["reference"]["classifiers"]  # trials have the first
     return json.loads(json.dumps(conditions))
+
+
+def against(search: Search) -> str:
+    """The run that the best trials have to beat; '' for none."""
+    return search.against or (search.first[-1] if search.first else "")
+
+
+def tried_first(search: Search) -> list[str]:
+    """The runs that a study begins with: that to be beaten, which then prunes what is worse early, and the others."""
+    return list(dict.fromkeys([*([against(search)] if against(search) else []), *search.first]))

@@ -7,9 +7,8 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -21,23 +20,25 @@ from optuna_dashboard import save_note
 from optuna_dashboard.artifact import get_artifact_path
 from tqdm import tqdm
 
-from pipeline import observing, stage
+from pipeline import stage
 from pipeline.errors import DivergedError, InputError, ScoreError
 from pipeline.gan import literature, training
 from pipeline.gan.updates import State
-from pipeline.observing import Curves, Observer
 from pipeline.params.sections import Run
 from pipeline.scores import probe
 from pipeline.tracking import store, tracker
 from pipeline.tracking.store import Description
 from pipeline.tracking.tracker import Tracker
-from pipeline.tuning import artifacts, notes, space, studies
-from pipeline.tuning.analysis import PROBE
+from pipeline.tuning import artifacts, notes, rungs, space, studies
+from pipeline.tuning.analysis import AT, PROBE
+from pipeline.tuning.curve import points
 from pipeline.tuning.notes import Notes
+from pipeline.tuning.rungs import Course
 from pipeline.tuning.setup import Setup
 
 RESULTS = (DivergedError, ScoreError, InputError)  # the last of a batch size that the network cannot take
 FAULTS = (OSError, MemoryError, torch.OutOfMemoryError, torch.AcceleratorError)
+CONFIRMED = ", confirmed "  # in the name of the study that trains the candidates, after that of their own
 
 
 def attempt(setup: Setup, study: Study, trial: Trial) -> None:
@@ -92,12 +93,11 @@ def complete(setup: Setup, study: Study, trial: Trial) -> None:
         notes.write(trial, Notes(reason=reason))
     annotate(setup, trial, tracking.address, scratch / "samples")
     scores = notes.read(trial).scores
-    objectives = (setup.score, PROBE)[:len(study.directions)]
-    study.tell(trial, [scores[key] for key in objectives] if state == TrialState.COMPLETE else None, state)
+    study.tell(trial, objectives(setup, study, trial) if state == TrialState.COMPLETE else None, state)
     artifacts.forget(setup.search.artifacts, study, trial)
     shutil.rmtree(scratch, ignore_errors=True)
     outcome = reason or f"{setup.score} {scores[setup.score]:.2f}"
-    tried = ", ".join(f"{key} {getattr(run, key):g}" for key in space.shown(setup.search.space))
+    tried = ", ".join(f"{key} {space.label(getattr(run, key))}" for key in space.shown(setup.search.space))
     tqdm.write(f"trial {trial.number} {state.name.lower()}: {outcome}; {tried}", file=sys.stderr)
 
 
@@ -110,77 +110,48 @@ def run_of(setup: Setup, trial: Trial | FrozenTrial) -> Run:
     return space.run_of(trial.params, setup.search.space, setup.train.run, exact=bool(notes.read(trial).first))
 
 
+def objectives(setup: Setup, study: Study, trial: Trial) -> list[float]:
+    """What Optuna is told of a complete trial: ln of its distance, with the penalty of a collapse, and the probe."""
+    known = notes.read(trial)
+    values = [rungs.objective(known.scores[setup.score], bool(known.collapse)), known.scores.get(PROBE, math.nan)]
+    return values[:len(study.directions)]
+
+
 def fit(setup: Setup, trial: Trial, run: Run, scratch: Path, tracking: Tracker) -> TrialState:
     """Trains `run` and leaves its scores with `trial`; COMPLETE, or PRUNED when it was hopeless or collapsed."""
-    seed = seed_of(setup, trial)
+    seed, course = seed_of(setup, trial), course_of(setup, trial, run)
     state = training.start(literature.network(run.network, run.width, run.violate), run, seed, setup.device)
-    ended, single = TrialState.COMPLETE, len(trial.study.directions) == 1
-    for point in points(setup, state, run, seed, scratch, tracking):
-        notes.write(trial, Notes(images_seen=point.images_seen, collapse=point.collapse,
-                                 scores={setup.score: point.fid}))
+    single, ended, collapse = len(trial.study.directions) == 1, TrialState.COMPLETE, ""
+    for point in points(setup, state, run, course, seed, scratch, tracking):
+        collapse = point.collapse
+        scores = {setup.score: point.fid} | ({f"{setup.score}{AT}{point.step}": point.fid} if point.rung else {})
+        notes.write(trial, Notes(images_seen=point.images_seen, scores=scores))
         if single:
-            trial.report(point.fid, point.place)
-        if point.collapse or single and point.place < setup.search.images and trial.should_prune():
-            tracking.tags({"optuna.pruned_at": str(point.place)})
+            trial.report(rungs.objective(point.fid, bool(point.collapse)), point.step)
+        if point.stopped or single and point.images_seen < course.length and trial.should_prune():
+            tracking.tags({"optuna.pruned_at": str(point.step)})
             ended = TrialState.PRUNED
             break
     accuracy = probe_accuracy(setup, state)
-    notes.write(trial, Notes(scores={PROBE: accuracy}))
+    notes.write(trial, Notes(collapse=collapse, scores={PROBE: accuracy}))
     tracking.metrics({PROBE: accuracy}, state.images_seen)
     return ended
+
+
+def confirms(trial: Trial | FrozenTrial) -> bool:
+    """Whether the trial trains a candidate with a further seed at the study's length."""
+    return notes.read(trial).seed is not None
+
+
+def course_of(setup: Setup, trial: Trial | FrozenTrial, run: Run) -> Course:
+    """Where `trial` is scored."""
+    return rungs.course(setup.search, run, len(setup.train_images), whole=confirms(trial))
 
 
 def seed_of(setup: Setup, trial: Trial) -> int:
     """The seed of a repetition, or else of all trials."""
     seed = notes.read(trial).seed
     return setup.search.seed if seed is None else seed
-
-
-@dataclass(frozen=True)
-class Point:
-    """One distance on the curve of a trial: that of the average of G's weights, where the run has one, and else of G.
-
-    Trials of all batch sizes have the same places; the images that were seen are up to a batch more. Where the training
-    ends on a `collapse`, the place is the images that were seen.
-    """
-    place: int
-    images_seen: int
-    fid: float
-    collapse: str = ""
-
-
-def points(setup: Setup, state: State, run: Run, seed: int, scratch: Path, tracking: Tracker) -> Iterator[Point]:
-    """Trains `state` to the end of the budget; yields a point at every multiple of search.fid_every and at the end.
-
-    What an earlier attempt has already seen comes first.
-    """
-    budget, every = setup.search.images, setup.search.fid_every
-    observer = Observer(setup.reference, setup.train, setup.device, scratch, tracking, every,
-                        lambda progress: progress.images_seen == budget)
-    curves, yielded = observer.resume(state), 0
-    score = f"{setup.score}{observing.OF_AVERAGE}" if run.ema else setup.score
-
-    def fresh() -> Iterator[Point]:
-        nonlocal yielded
-        for number, row in enumerate(curves.fid[yielded:], yielded + 1):
-            seen = int(row["images_seen"])
-            says = collapse(curves, run) if number == len(curves.fid) else ""
-            yield Point(seen if says or seen == budget else seen // every * every, seen, row[score], says)
-        yielded = len(curves.fid)
-
-    yield from fresh()
-    steps = training.train(state, setup.train_images, setup.train_labels, run.batch, budget, seed,
-                           math.gcd(every, setup.train.report_images), setup.device, decay=0)  # a budget, not epochs
-    for _ in observer.observe(steps, state, curves):
-        yield from fresh()
-
-
-def collapse(curves: Curves, run: Run) -> str:
-    """The sign of a collapse that the training of `run` ended on, or ''."""
-    if run.on_collapse != "stop" or not curves.signs:
-        return ""
-    *_, last = (event for event in curves.events if event["begins"] and event["sign"] in curves.signs)
-    return f"collapsed at {last['images_seen']:,} images: {last['says']}"
 
 
 def probe_accuracy(setup: Setup, state: State) -> float:
@@ -198,11 +169,11 @@ def describe(setup: Setup, study: Study, trial: Trial, run: Run, scratch: Path) 
     known = notes.read(trial)
     name = known.first or f"trial {trial.number if known.of is None else known.of}"
     name += "" if known.seed is None else f", seed {known.seed}"
-    params = asdict(run) | {"images": setup.search.images, "seed": seed_of(setup, trial)}
+    params = asdict(run) | {"images": course_of(setup, trial, run).length, "seed": seed_of(setup, trial)}
     tags = {"optuna.study": study.study_name, "optuna.trial": str(trial.number), "data": setup.meta["sha256"]}
     tags |= {f"hardware.{key}": str(value) for key, value in setup.device.facts.items()}
     return Description(name, params, setup.meta, tags, id_file=scratch / "mlflow_run",
-                       experiment=store.experiment("search"), parent=study.study_name.removesuffix("-seeds"))
+                       experiment=store.experiment("search"), parent=study.study_name.partition(CONFIRMED)[0])
 
 
 def annotate(setup: Setup, trial: Trial, address: str, samples: Path) -> None:

@@ -14,6 +14,8 @@ study: dcgan-mnist-0123456789abcdef
 trial: 7
 run: {batch: 64, lr: 0.00123, beta1: 0.271, leak: 0.05}
 scores: {fid_classifier_5k: [1.0], seeds: [1]}
+against: test4
+beats: true
 """
 STUDY = """# The study.
 data: {name: mnist}
@@ -82,13 +84,27 @@ def test_without_a_winner_nothing_is_overwritten(project: Path, content: str | N
     assert "\n" not in str(error.value) and (project / "params.yaml").read_text() == STUDY
 
 
+@pytest.mark.parametrize(("end", "expected"), [
+    ("beats: false\nln_ratio: {ln: 0.1, low: -0.2, high: 0.4}\n",
+     r"trial 7 does not beat test4 at the study's length \(ln of the ratio of their distances: -0\.20 to 0\.40\)"),
+    ("beats: false\n", "trial 7 does not beat test4"), ("", "does not say whether")])
+def test_what_was_not_shown_to_be_better_is_promoted_only_anyway(project: Path, end: str, expected: str) -> None:
+    (project / "best.yaml").write_text(BEST.replace("beats: true\n", end))
+    with pytest.raises(InputError, match=expected + r".*; nothing was promoted, `dcgan promote --anyway` does it"):
+        command("promote", "best.yaml")
+    assert (project / "params.yaml").read_text() == STUDY
+    command("promote", "best.yaml", "--anyway")
+    assert reading.load().runs["searched"].batch == 64
+
+
 @pytest.mark.skipif(not (ROOT / "reports/search/best.yaml").exists(), reason="no search has been recorded here")
 def test_the_projects_own_winner_can_be_promoted(project: Path) -> None:
     """What the search wrote is what promote reads."""
     shutil.copy(ROOT / "reports/search/best.yaml", project / "best.yaml")
-    command("promote", "best.yaml")
+    command("promote", "best.yaml", "--anyway")
     run = reading.load().runs["searched"]
-    assert promote.read(project / "best.yaml") == {key: getattr(run, key) for key in WINNER}
+    winner = promote.read(project / "best.yaml", promote.content_of(project / "best.yaml"))
+    assert winner == {key: getattr(run, key) for key in winner}
 
 
 def test_a_link_stays_one_and_permissions_stay(project: Path) -> None:
@@ -104,5 +120,5 @@ def test_a_winner_that_does_not_fit_is_not_written(project: Path) -> None:
     before = (project / "params.yaml").read_bytes()
     (project / "best.yaml").write_text("run: {decay_epochs: 9}\n")
     with pytest.raises(InputError, match="params.yaml with the winner: runs.searched.decay_epochs = 9"):
-        command("promote", "best.yaml")
+        command("promote", "best.yaml", "--anyway")
     assert (project / "params.yaml").read_bytes() == before

@@ -139,8 +139,8 @@ def search(folder: Path, failed: bool = False) -> None:
                   "batch": [256, 64, 32], "lr": [1e-4, 1e-3, 1e-2], "beta1": 0.5, "leak": 0.2,
                   "fid_classifier_5k": [90.0, 40.0, 200.0], "probe_accuracy_validation": [0.9, 0.91, 0.8],
                   "images_seen": [400, 400, 200], "reason": ""}).to_csv(folder / "trials.csv", index=False)
-    pd.DataFrame({"candidate": [0, 0, 1, 1], "seed": [1, 2, 1, 2],
-                  "fid_classifier_5k": [80.0, 84.0, 50.0, None if failed else 56.0],
+    pd.DataFrame({"candidate": [0, 0, 1, 1], "seed": [1, 2, 1, 2], "against": [1, 1, 0, 0],
+                  "fid_classifier_5k": [80.0, 84.0, 50.0, None if failed else 54.0], "images_seen": 800,
                   "probe_accuracy_validation": 0.9}).to_csv(folder / "seeds.csv", index=False)
     Image.new("RGB", (30, 20), "white").save(folder / "seeds.png")
 
