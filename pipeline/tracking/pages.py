@@ -38,7 +38,7 @@ def of_run(run_id: str, about: str) -> str:
 def columns(metrics: Iterable[str]) -> list[str]:
     """The columns of the table of runs that have these metrics: distance, probe, and the four parameters."""
     found = sorted(metrics)
-    chosen = []
+    chosen: list[str] = []
     for pattern in (r"scores/fid_[a-z]+_\d+k?", r"curves/fid_[a-z]+_\d+k?", r"probe/accuracy_(validation|\d+_labels)"):
         fitting = [name for name in found if re.fullmatch(pattern, name)]
         if fitting and not (pattern.startswith("curves") and chosen):
