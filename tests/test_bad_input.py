@@ -203,7 +203,7 @@ VALUES: list[tuple[str, Any, str]] = [
     ("internals__milliseconds", HUGE, "less than or equal"),
     ("internals__arithmetic", {"a": [1], "d": [2]}, "expected"), ("internals__object", "cats", "'loops', 'strokes' or"),
     ("reference__epochs", HUGE, "less than or equal"), ("reference__lr", float("nan"), "expected a finite number"),
-    ("reference__judges", 10, "less than or equal to 9"), ("reference__net", "vgg", "'small' or 'residual'"),
+    ("reference__classifiers", 10, "less than or equal to 9"), ("reference__net", "vgg", "'small' or 'residual'"),
     ("search__n_trials", HUGE, "less than or equal"), ("search__images", HUGE, "less than or equal"),
     ("search__seeds", HUGE, "less than or equal"), ("search__probe_C", [float("inf")], "expected a finite number"),
     ("search__space", {"lr": {"low": 1e-5, "high": float("inf")}}, "expected a finite number"),
