@@ -1,6 +1,6 @@
 """Stage evaluate: the scores of one training. Nothing is ever chosen by the test images it uses."""
 import copy
-import json
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from pipeline import code, files, folders, progress, stage
+from pipeline import code, files, folders, progress, records, stage
 from pipeline.data import images, pixels
 from pipeline.data.images import Dataset
 from pipeline.errors import InputError
@@ -98,7 +98,7 @@ def spaces_of(reference: Reference, dataset: Dataset, scoring: Evaluate,
     kept, params, missing = folders.work("features"), scoring.inception, {}
     spaces = [sample_scores.classifier_space(reference, dataset, scoring.fid_images, kept)]
     if params.images:
-        weights = Path(params.weights).expanduser() if params.weights else None
+        weights = Path(os.path.expanduser(params.weights)) if params.weights else None
         try:
             net = inception.load(inception.find(weights), params.resize, device)
         except InputError as error:
@@ -120,13 +120,11 @@ def floor_of(reference: Reference, dataset: Dataset, scoring: Evaluate) -> tuple
     """How many real test images stage controls has measured, and their distance."""
     count = min(scoring.fid_images, len(dataset.test_images))
     path = folders.report("controls") / "scores.json"
-    try:
-        return count, json.loads(path.read_text())[f"{reference.name(count)}_of_test_images"]
-    except FileNotFoundError:
-        raise InputError(f"{path}: not found; run `dvc repro controls`") from None
-    except (KeyError, ValueError) as error:
-        raise InputError(f"{path}: expected {reference.name(count)}_of_test_images ({error}); run `dvc repro controls`"
-                         ) from None
+    name = f"{reference.name(count)}_of_test_images"
+    found = records.read(path, dict[str, float], "run `dvc repro controls`")
+    if name not in found:
+        raise InputError(f"{path}: expected {name}; run `dvc repro controls`")
+    return count, found[name]
 
 
 def draw(G: nn.Module, model: Model, spaces: list[FeatureSpace], scoring: Evaluate, seed: int,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline import files, folders, stage
+from pipeline import files, folders, records, stage
 from pipeline.errors import InputError
 from pipeline.figures import save
 from pipeline.latent.shown import film
@@ -21,7 +21,7 @@ def report() -> None:
     """Writes reports/report.md, report.html and metrics.json, and the folder reports/report of plots and films."""
     study = reading.load()
     found = [results.read(name, run, study.seeds, REPORTS) for name, run in study.runs.items()]
-    controls = json.loads((folders.report("controls") / "scores.json").read_text())
+    controls = records.read(folders.report("controls") / "scores.json", dict[str, float], "run `dvc repro controls`")
     pictures, dark = folders.report("report"), {}
     drawn = plots.drawn(found)
     with files.replacing(pictures) as temporary:

@@ -1,5 +1,4 @@
 """The runs' results over their trainings."""
-import json
 import math
 import re
 import statistics
@@ -12,6 +11,7 @@ from typing import Any
 import pandas as pd
 from scipy import stats
 
+from pipeline import records
 from pipeline.params.searching import KNOBS
 from pipeline.params.sections import Run
 from pipeline.reporting import rounding
@@ -176,9 +176,9 @@ def _training(seed: int, reports: Path, place: Path) -> Training:
     trained, scored = reports / "train" / place, reports / "evaluate" / place
     more = {name: pd.read_csv(trained / f"{name}.csv") for name in ("variance", "events")
             if (trained / f"{name}.csv").exists()}  # older studies have neither
-    return Training(seed, json.loads((scored / "scores.json").read_text()), pd.read_csv(trained / "losses.csv"),
-                    pd.read_csv(trained / "fid.csv"), pd.read_csv(scored / "classes.csv", dtype={"class": str}), scored,
-                    **more)
+    scores = records.read(scored / "scores.json", dict[str, Any], "run `dvc repro`")
+    return Training(seed, scores, pd.read_csv(trained / "losses.csv"), pd.read_csv(trained / "fid.csv"),
+                    pd.read_csv(scored / "classes.csv", dtype={"class": str}), scored, **more)
 
 
 def half_width(values: list[float]) -> float:
