@@ -8,6 +8,8 @@ import os
 import socket
 import time
 import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -23,14 +25,21 @@ def me() -> str:
 
 def gone(name: str) -> bool:
     """Whether the process `name` has ended, or never was one of this repository on this machine."""
-    try:
-        with open(_file(name, folders.work("processes"))) as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except (FileNotFoundError, IsADirectoryError, ValueError):
-        return True
-    return True
+    return name in gone_of([name])
+
+
+def gone_of(names: Iterable[str]) -> set[str]:
+    """Those of `names` that are gone."""
+    folder = folders.work("processes")
+    return {name for name in names if not _held(_file(name, folder))}
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Of processes and threads that ask for the same file one at a time is inside; the next is waked at once."""
+    with open(path, "a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def left(name: str) -> bool:
@@ -43,11 +52,22 @@ def _named(number: int, folder: Path) -> str:
     name = f"{socket.gethostname()}:{number}:{uuid.uuid4().hex}"
     folder.mkdir(parents=True, exist_ok=True)
     for file in folder.iterdir():
-        if time.time() - file.stat().st_mtime > FORGOTTEN_SECONDS and gone(file.name):
+        if time.time() - file.stat().st_mtime > FORGOTTEN_SECONDS and not _held(file):
             file.unlink(missing_ok=True)
     held = os.open(_file(name, folder), os.O_CREAT | os.O_RDWR)  # until the process ends
     fcntl.flock(held, fcntl.LOCK_EX)
     return name
+
+
+def _held(path: Path) -> bool:
+    try:
+        with open(path) as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except (FileNotFoundError, IsADirectoryError, ValueError):
+        pass
+    return False
 
 
 def _file(name: str, folder: Path) -> Path:

@@ -4,6 +4,7 @@ import hashlib
 import inspect
 import json
 import math
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -34,9 +35,11 @@ def main(stage: Callable[..., None]) -> None:
     except (InputError, DivergedError, ScoreError, OSError, MemoryError) as error:
         sys.exit(printable(f"{name}: {str(error) or 'out of memory'}"))
     except KeyboardInterrupt as interrupt:
-        status = interrupt.status if isinstance(interrupt, stopping.Stopped) else 130
         print(f"{name}: interrupted{f' by {interrupt}' if str(interrupt) else ''}", file=sys.stderr)
-        sys.exit(status)
+        if isinstance(interrupt, stopping.Stopped):
+            sys.stdout.flush()
+            os._exit(interrupt.status)  # taking the interpreter apart takes seconds on a busy machine
+        sys.exit(130)
 
 
 def write_scores(path: Path, scores: dict[str, Any]) -> None:

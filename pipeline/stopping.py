@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from queue import SimpleQueue
 from types import FrameType
 
 GRACE_SECONDS = 4.0  # in which a training comes to a checkpoint, or goes without
@@ -42,29 +41,31 @@ _request = Request()  # signals are the process's, not anybody's in it
 @contextmanager
 def listening() -> Iterator[None]:
     """Inside the block SIGTERM and Ctrl-C raise Stopped, once: at once, or as `patiently` says."""
-    first: SimpleQueue[int] = SimpleQueue()  # whose put is safe in the middle of anything
+    heard, told = os.pipe()  # Python writes each signal's number at once, whatever the main thread is held by
+    os.set_blocking(told, False)
 
     def handle(number: int, frame: FrameType | None) -> None:
         if _request.raised or (_request.number and number == signal.SIGTERM):
             return  # a batch system may tell the whole group, and the parent's end tells it again
         if not _request.number:
             _request.number = number
-            first.put(number)
             if _request.patient:
                 signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS)
                 return
         obey()
 
-    heard = [number for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)
-             if signal.getsignal(number) != signal.SIG_IGN]  # as the shell's background commands ignore Ctrl-C
-    before = {number: signal.signal(number, handle) for number in heard}
-    threading.Thread(target=_end, args=(first,), name="stopping", daemon=True).start()
+    obeyed = [number for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)
+              if signal.getsignal(number) != signal.SIG_IGN]  # as the shell's background commands ignore Ctrl-C
+    before = {number: signal.signal(number, handle) for number in obeyed}
+    wakeup = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    threading.Thread(target=_end, args=(heard,), name="stopping", daemon=True).start()
     _end_with_dvc()
     try:
         yield
     finally:
         if not _request.number:
-            first.put(0)
+            signal.set_wakeup_fd(wakeup)
+            os.close(told)
             for number, handler in before.items():
                 signal.signal(number, handler)
 
@@ -91,11 +92,13 @@ def obey() -> None:
     raise Stopped(_request.number or signal.SIGTERM)
 
 
-def _end(first: SimpleQueue[int]) -> None:
-    """Ends the process when it has not ended by itself: a system call, a database or a join may hold it."""
-    if number := first.get():
-        time.sleep(EXIT_SECONDS)
-        os._exit(128 + number)
+def _end(heard: int) -> None:
+    """Ends the process when it has not ended by itself: a computation, a database or a join may hold it."""
+    while number := os.read(heard, 1):
+        if number[0] in (signal.SIGTERM, signal.SIGINT):
+            time.sleep(EXIT_SECONDS)
+            os._exit(128 + number[0])
+    os.close(heard)
 
 
 def _end_with_dvc() -> None:

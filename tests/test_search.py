@@ -195,7 +195,8 @@ def test_a_worker_that_is_stopped_releases_its_trial(
     lost, = study.trials
     assert lost.state == TrialState.FAIL and lost.user_attrs["interrupted"] and studies.finished(study) == []
     state, = folder.glob(".work/search/*/*/state.pt")
-    trial = studies.claim(storages.open_storage(None, folder), study, {}, [], 1, lambda begun: TPESampler())
+    trial = studies.claim(storages.open_storage(None, folder), study, lost.distributions, [], 1,
+                          lambda begun: TPESampler())
     assert trial is not None and trial.user_attrs["retry_of"] == 0 and trial.params == lost.params
     assert trial.user_attrs["checkpoint"] == state.stat().st_mtime_ns
 

@@ -15,6 +15,7 @@ from typing import Any
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 
+from pipeline import processes
 from pipeline.errors import InputError
 
 CHUNK = 1 << 16  # bytes read at a time, from the end
@@ -89,11 +90,12 @@ class Journal(JournalFileBackend):
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        self.lock.acquire()
-        try:
-            yield
-        finally:
-            self.lock.release()
+        with processes.alone(self.new.with_name("optuna.append")):  # Optuna's lock sleeps up to a second between tries
+            self.lock.acquire()
+            try:
+                yield
+            finally:
+                self.lock.release()
 
 
 def mend(path: Path) -> None:

@@ -11,14 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage, RDBStorage
 from sqlalchemy import (Column, Engine, LargeBinary, MetaData, String, Table, create_engine, insert, make_url, select,
                         text)
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from pipeline import files
+from pipeline import files, processes
 from pipeline.errors import InputError
 from pipeline.tuning import journals
 
@@ -60,7 +59,7 @@ def open_storage(url: str | None, folder: Path) -> Storage:
         return _database(url)
     path, lock = folder / JOURNAL, folder / ".work" / "optuna.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(lock):
+    with processes.alone(lock):
         journal = journals.open_journal(path, lock.with_name("optuna.new"))
     kept = folder / KEPT
 
@@ -69,7 +68,7 @@ def open_storage(url: str | None, folder: Path) -> Storage:
             return (kept / key).read_bytes()
         return None
 
-    return Storage(str(path), journal, lambda: FileLock(lock), lambda: None, str(kept),
+    return Storage(str(path), journal, lambda: processes.alone(lock), lambda: None, str(kept),
                    lambda key, content: files.write(kept / key, content), fetch)
 
 

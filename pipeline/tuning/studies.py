@@ -119,8 +119,9 @@ def _without_the_dead(storage: Storage, study: Study) -> Ledger:
         joining.fail_stale(study)
         book.fail_stale_at = time.monotonic() + storages.HEARTBEAT_SECONDS
     book.read(study)
-    names = {trial.number: notes.read(trial).process for trial in book.running()}
-    dead = [number for number, name in names.items() if not name or (not database and processes.gone(name))]
+    names = {trial.number: trial.user_attrs.get("process", "") for trial in book.running()}
+    gone = set() if database else processes.gone_of(set(names.values()))
+    dead = [number for number, name in names.items() if not name or name in gone]
     for number in dead:
         study.tell(number, state=TrialState.FAIL)
     if dead:
