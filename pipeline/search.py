@@ -90,10 +90,11 @@ def check(params: Params, dataset: Dataset) -> None:
     search, n, base = params.search, len(dataset.train_images), params.train.run
     samplers.check(search)
     network_of(base, dataset, f"{reading.PARAMS}: train")
-    built = [key for key in ("network", "width", "violate", "batch") if key in search.space]
+    built = [key for key in search.space if key in ("network", "width", "violate")]
     for values in itertools.product(*(values_of(search.space[key]) for key in built)):
-        run = space.run_of({}, dict(zip(built, values)), base, exact=True)
-        network_of(run, dataset, f"{reading.PARAMS}: search.space with {dict(zip(built, values))}")
+        drawn = {key: space.label(value) for key, value in zip(built, values)}
+        network_of(space.run_of(drawn, search.space, base, exact=True), dataset,
+                   f"{reading.PARAMS}: search.space with {', '.join(f'{key} {value}' for key, value in drawn.items())}")
     batches = values_of(search.space.get("batch", params.train.batch))
     largest = max(search.probe_images, params.reference.batch, *batches)
     if n - search.validation < largest:

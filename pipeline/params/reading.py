@@ -106,7 +106,7 @@ def _yaml_problem(error: Exception) -> str:
 
 def _problem(error: ErrorDetails) -> str:
     """One line for one failed check: key, what was found, what was expected."""
-    key = ".".join(str(part) for part in error["loc"] if part not in ("[key]", "range", "choice", "list", "value"))
+    key = ".".join(str(part) for part in error["loc"] if part not in ("[key]", "range", "values", "value"))
     if error["type"] == "unexpected_keyword_argument":
         return f"unknown key {key}" + suggestion(str(error["loc"][-1]), _known_keys(error["loc"]))
     if error["type"] in ("missing_argument", "missing"):

@@ -28,14 +28,15 @@ class Choice(Section):
 
 
 def _kind(given: Any) -> str:
+    """The tag of a knob; those that can be refused have names that reading leaves out of the key in its message."""
     if isinstance(given, dict | Choice):
-        return "choice" if isinstance(given, Choice) or "values" in given else "range"
-    return "range" if isinstance(given, Range) else "list" if isinstance(given, list) else "value"
+        return "value" if isinstance(given, Choice) or "values" in given else "range"
+    return "range" if isinstance(given, Range) else "values" if isinstance(given, list) else "any"
 
 
 Knob = Annotated[
-    Annotated[Range, Tag("range")] | Annotated[Choice, Tag("choice")]
-    | Annotated[Annotated[list[Any], Field(min_length=1)], Tag("list")] | Annotated[Any, Tag("value")],
+    Annotated[Range, Tag("range")] | Annotated[Choice, Tag("value")]
+    | Annotated[Annotated[list[Any], Field(min_length=1)], Tag("values")] | Annotated[Any, Tag("any")],
     Discriminator(_kind)]
 Space = dict[str, Any]  # of Knob
 KNOBS = ("batch", "lr", "beta1", "leak")  # in which the runs of the slides differ, and which every table has

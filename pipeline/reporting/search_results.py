@@ -114,8 +114,9 @@ def read(folder: Path) -> SearchOutcome | None:
 def winner(search: SearchOutcome) -> str:
     """Whether the best candidate beats the known run at the study's length, and by how much."""
     name, seeds = search.called(search.best), int(search.repeats["seed"].nunique())
+    title = f"**{name[:1].upper()}{name[1:]}**" if name.startswith("trial ") else f"**{name}**"
     run = ", ".join(f"{key} {value}" for key, value in zip(search.keys, settings(search, search.winner)))
-    found = (f"**{name.capitalize()}** ({run}) has a `{search.score}` of {search.spread(search.best)} after "
+    found = (f"{title} ({run}) has a `{search.score}` of {search.spread(search.best)} after "
              f"{search.length:,} images, over {seeds} further seed{'s' if seeds > 1 else ''}")
     if search.known is None:
         return f"{found}, the smallest of the candidates. There was no run to beat."
@@ -125,7 +126,7 @@ def winner(search: SearchOutcome) -> str:
                 f"**Nothing beats {known}**: no seed trained both it and {name}.")
     times = f"{ratio(search.effect)} times that of {known}, {search.spread(search.known)}"
     if search.beats:
-        return f"**{name.capitalize()} beats {known}.** {found}: {times}."
+        return f"{title[:-2]} beats {known}.** {found}: {times}."
     why = ("failed with a seed" if search.row_of(search.best)["failed"] else "is worse" if search.effect.worse else
            "may be as good or worse")
     return f"**Nothing beats {known}.** {found}: {times}; it {why}."

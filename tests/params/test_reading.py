@@ -116,7 +116,7 @@ def test_sections_may_be_empty_or_absent(tmp_path: Path) -> None:
     ("search.space.leak", {"values": [0.1, 0.2], "when": {"batch": 33}},
      "search.space.leak.when.batch = 33: expected one of [32, 64, 100, 128, 256]"),
     ("search.space.leak", {"values": [0.1, 0.2], "when": {"lr": 1e-3}}, "search.space.leak.when.lr: expected a key"),
-    ("search.space.leak", {"values": []}, "search.space.leak.values = []: expected"),
+    ("search.space.leak", {"values": []}, "search.space.leak = []: expected"),
     ("search.space", {"lr": {"low": 0, "high": 1, "log": True}}, "search.space.lr.low = 0: a logarithmic range"),
     (BETA1, {"low": 0.9, "high": 0.5}, "search.space.beta1 = 0.9 to 0.5: expected low < high"),
     (BETA1, {"low": 0.5, "high": 0.5}, "search.space.beta1 = 0.5 to 0.5: expected low < high"),
