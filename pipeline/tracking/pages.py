@@ -5,13 +5,13 @@ import re
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
-from urllib.parse import quote
 
 from pipeline import folders
 from pipeline.tracking.names import SAMPLES
 
 NOTE = "mlflow.note.content"
 VIEW = "dcgan"
+SECTIONS = ("curves", "scores", "probe", "internals", "search")  # of the charts, as one looks at them
 KNOBS = ("batch", "lr", "beta1", "leak")
 
 
@@ -38,7 +38,7 @@ def of_run(run_id: str, about: str) -> str:
 def columns(metrics: Iterable[str]) -> list[str]:
     """The columns of the table of runs that have these metrics: distance, probe, and the four parameters."""
     found = sorted(metrics)
-    chosen = []
+    chosen: list[str] = []
     for pattern in (r"scores/fid_[a-z]+_\d+k?", r"curves/fid_[a-z]+_\d+k?", r"probe/accuracy_(validation|\d+_labels)"):
         fitting = [name for name in found if re.fullmatch(pattern, name)]
         if fitting and not (pattern.startswith("curves") and chosen):
@@ -51,16 +51,24 @@ def _count(name: str) -> int:
     return int((re.findall(r"\d+", name) or ["0"])[-1])
 
 
-def view(shown: list[str]) -> tuple[str, str]:
-    """The tag of an experiment that keeps a view of its table with these columns, and its value, as MLflow has them."""
-    state = json.dumps({"selectedColumns": ["attributes.`Models`", *shown], "runsHiddenMode": "FIRST_20_RUNS"})
-    return f"mlflow.sharedViewState.{VIEW}", "deflate;" + base64.b64encode(zlib.compress(state.encode())).decode()
+def view(metrics: Iterable[str]) -> tuple[str, str]:
+    """The tag of an experiment that keeps a view of its runs, which have these metrics, and its value for MLflow.
+
+    The table has the columns of `columns`, and the smallest of the first comes first if that is a number.
+    """
+    found = sorted(metrics)
+    shown = columns(found)
+    sections = [{"uuid": name, "name": name, "display": True, "isReordered": False} for name in SECTIONS
+                if any(metric.startswith(f"{name}/") for metric in found)]
+    state: dict[str, object] = {"selectedColumns": shown, "runsHiddenMode": "FIRST_20_RUNS", "compareRunCharts": [],
+                                "compareRunSections": sections, "isAccordionReordered": True}
+    if shown[0].startswith("metrics."):
+        state |= {"orderByKey": shown[0], "orderByAsc": True}
+    packed = base64.b64encode(zlib.compress(json.dumps(state).encode())).decode()
+    return f"mlflow.sharedViewState.{VIEW}", f"deflate;{packed}"
 
 
-def address(base: str, experiment_id: str, shown: list[str], charts: bool) -> str:
-    """Where the runs are, with these columns and the smallest distance first."""
-    first = next((name for name in shown if name.startswith("metrics.")), "")
-    order = f"&orderByKey={quote(first)}&orderByAsc=true" if first else ""
-    mode = "CHART" if charts else "TABLE"
-    return (f"{base}/#/experiments/{experiment_id}/runs?workflowType=machine_learning&compareRunsMode={mode}"
-            f"&viewStateShareKey={VIEW}{order}")
+def address(base: str, experiment_id: str, charts: bool) -> str:
+    """Where the runs are, as a table or as charts; another word about their order would make MLflow ignore the view."""
+    return (f"{base}/#/experiments/{experiment_id}/runs?workflowType=machine_learning"
+            f"&compareRunsMode={'CHART' if charts else 'TABLE'}&viewStateShareKey={VIEW}")

@@ -14,12 +14,12 @@ def main(port: str) -> None:
     found = [one for one in mlflow.search_experiments(order_by=["experiment_id"]) if one.name.startswith("dcgan")]
     for one in found:
         runs = mlflow.search_runs([one.experiment_id], max_results=200, output_format="list")
-        shown = pages.columns({name for run in runs for name in run.data.metrics})
+        metrics = {name for run in runs for name in run.data.metrics}
         client = mlflow.MlflowClient()
         client.set_experiment_tag(one.experiment_id, pages.NOTE, pages.of_experiment(one.name))
-        client.set_experiment_tag(one.experiment_id, *pages.view(shown))
-        print(f"{one.name}: {pages.address(base, one.experiment_id, shown, charts=False)}\n"
-              f"    and its curves: {pages.address(base, one.experiment_id, shown, charts=True)}")
+        client.set_experiment_tag(one.experiment_id, *pages.view(metrics))
+        print(f"{one.name}: {pages.address(base, one.experiment_id, charts=False)}\n"
+              f"    and its curves: {pages.address(base, one.experiment_id, charts=True)}")
     if not found:
         print("There are no runs yet: `make` makes some, and they appear here while they train.")
     if server.startswith("http"):

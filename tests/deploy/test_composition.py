@@ -2,7 +2,6 @@
 import multiprocessing
 import os
 import shutil
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -20,7 +19,7 @@ from pipeline import search, stage
 from pipeline.data import digits, images
 from pipeline.tracking import background
 from pipeline.tuning import artifacts, storages, studies
-from tests.conftest import PRELOADED, ROOT, write_params
+from tests.conftest import PRELOADED, ROOT, command, write_params
 from tests.servers import MLflow, PostgreSQL
 
 TRIALS = 6
@@ -126,9 +125,8 @@ def test_workers_killed_a_database_restarted_and_mlflow_away_lose_and_repeat_not
 
         monkeypatch.setenv("MLFLOW_TRACKING_URI", server.url)
         for machine in machines:
-            synced = subprocess.run([sys.executable, "-m", "pipeline", "sync"], cwd=machine.folder, env=environment,
-                                    capture_output=True, text=True)
-            assert synced.returncode == 0, synced.stderr
+            monkeypatch.chdir(machine.folder)
+            command("sync")
         storage, store = storages.open_storage(database.url, Path()), FileSystemArtifactStore(share)
         main, repeats = (optuna.load_study(study_name=name, storage=storage.backend)
                          for name in sorted(optuna.get_all_study_names(storage.backend), key=len))

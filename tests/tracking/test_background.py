@@ -207,7 +207,7 @@ def test_a_useless_server_costs_ten_seconds_once_and_sync_tells_everything_later
         assert curve(project, run, "curves/loss_D") == [(1, 1.0), (2, 2.0), (3, 3.0)]
         assert run.data.params["lr"] == "0.0001"
         assert run.info.start_time < run.info.end_time < run.info.start_time + 60_000
-        assert len(list(Path(run.info.artifact_uri.removeprefix("file://")).rglob("samples*.png"))) == 1
+        assert len(list(Path(run.info.artifact_uri.removeprefix("file://")).rglob("samples+*.png"))) == 1
     assert Path(found["test1"].info.artifact_uri.removeprefix("file://"), "note.txt").read_text() == "hello"
     command("sample", f"runs:/{found['test1'].info.run_id}/generator", "--n", "5", "images.npz")
     assert not [path for path in (project / ".work/tracking").glob("*") if path.is_dir()]
@@ -273,7 +273,7 @@ def test_runs_stay_in_a_folder_of_any_name(
         report(tracker)
     assert {path.name for path in folder.iterdir()} == {"mlflow.db", "mlruns", ".work"}
     assert [path.name for path in folder.parent.iterdir()] == [name]
-    assert len(list((folder / "mlruns").rglob("samples*.png"))) == 1
+    assert len(list((folder / "mlruns").rglob("samples+*.png"))) == 1
     mlflow.set_tracking_uri(connection.file())
     run, = mlflow.search_runs(experiment_names=["dcgan"], output_format="list")
     assert run.data.metrics["curves/loss_D"] == 3 and mlflow.artifacts.list_artifacts(run_id=run.info.run_id)

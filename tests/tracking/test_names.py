@@ -49,8 +49,9 @@ def test_the_table_shows_distance_probe_and_the_four_parameters() -> None:
     searched = {"curves/fid_classifier_5k", "curves/loss_D", "probe/accuracy_validation"}
     shown = pages.columns(searched)
     assert shown == ["metrics.`curves/fid_classifier_5k`", "metrics.`probe/accuracy_validation`", *knobs]
-    tag, value = pages.view(shown)
+    tag, value = pages.view(searched)
     state = json.loads(zlib.decompress(base64.b64decode(value.removeprefix("deflate;"))))
-    assert tag == "mlflow.sharedViewState.dcgan" and state["selectedColumns"][1:] == shown
-    address = pages.address("http://127.0.0.1:5000", "7", shown, charts=False)
-    assert "viewStateShareKey=dcgan" in address and "orderByKey=metrics.%60curves/fid" in address
+    assert tag == "mlflow.sharedViewState.dcgan" and state["selectedColumns"] == shown
+    assert [one["name"] for one in state["compareRunSections"]] == ["curves", "probe"]
+    assert state["orderByKey"] == shown[0] and state["orderByAsc"]
+    assert "viewStateShareKey=dcgan" in pages.address("http://127.0.0.1:5000", "7", charts=False)

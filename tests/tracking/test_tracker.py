@@ -47,7 +47,7 @@ class TestWithMLflow:
         assert run.data.tags["process"].split(":")[1] == str(os.getpid())
         assert run.inputs.dataset_inputs[0].dataset.name == "digits"
         assert run.info.artifact_uri.startswith((project / "mlruns").as_uri())
-        pictures = list((project / "mlruns").rglob("samples*step*200*.png"))
+        pictures = list((project / "mlruns").rglob("samples+step*200*.png"))
         assert len(pictures) == 1 and Image.open(pictures[0]).getpixel((3, 3)) == 200
 
     def test_a_study_keeps_its_artifacts_with_the_repositorys(
@@ -61,7 +61,7 @@ class TestWithMLflow:
         experiment = client.get_experiment_by_name("dcgan mine")
         assert experiment is not None and experiment.artifact_location == (project / "mlruns").as_uri()
         assert {path.name for path in (project / "studies/mine").iterdir()} == set()
-        assert len(list((project / "mlruns").rglob("samples*.png"))) == 2
+        assert len(list((project / "mlruns").rglob("samples+*.png"))) == 2
 
     def test_a_resumed_run_goes_on_without_repeating_points(self, project: Path) -> None:
         same = description(id_file=project / "id")
