@@ -57,6 +57,8 @@ class Store:
             if run_id := self._existing():
                 info = mlflow.get_run(run_id).info
                 self.before = info.status, info.end_time
+                if info.lifecycle_stage == "deleted":  # made at the same time as the one that stays
+                    raise NotYet(run_id)
             run_id = run_id or self._new()
         mlflow.end_run()  # of an attempt that failed half-way
         mlflow.start_run(run_id, log_system_metrics=not (self.replay or description.same))
