@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from optuna.artifacts import Boto3ArtifactStore, FileSystemArtifactStore
 from optuna.artifacts.exceptions import ArtifactNotFound
 from optuna.study import Study
-from optuna.trial import Trial
+from optuna.trial import FrozenTrial, Trial
 from tqdm import tqdm
 
 from pipeline import files, folders
@@ -106,18 +106,24 @@ def carried(url: str | None, study: Study, trial: Trial, scratch: Path) -> Itera
 
 
 def forget(url: str | None, study: Study, trial: Trial) -> None:
-    """The store has no checkpoint of any attempt at `trial`, which has ended."""
+    """The store has no checkpoint of any attempt at `trial`, which has ended; nor one that was never finished."""
     if shared(url):
         store = opened(url)
-        for name in _uploaded(study, trial):
-            with suppress(Exception):  # of the file system or the network; it is only room that is lost
-                store.remove(name)
+        for attempt in _attempts(study, trial):
+            for name in _names(study, attempt):
+                with suppress(Exception):  # of the file system or the network; it is only room that is lost
+                    store.remove(name)
 
 
-def _uploaded(study: Study, trial: Trial) -> list[str]:
-    """The names of the checkpoints of all attempts at `trial`, the newest first."""
-    attempts = [one for one in study.get_trials(deepcopy=False) if studies.first(one) == studies.first(trial)]
-    return [one.user_attrs[UPLOADED] for one in reversed(attempts) if UPLOADED in one.user_attrs]
+def _attempts(study: Study, trial: Trial) -> list[FrozenTrial]:
+    """All attempts at `trial`, the newest first."""
+    return [one for one in reversed(study.get_trials(deepcopy=False)) if studies.first(one) == studies.first(trial)]
+
+
+def _names(study: Study, trial: Trial | FrozenTrial) -> list[str]:
+    """The names of the two checkpoints that an attempt has in turns, so that one of them is always whole."""
+    return [f"checkpoint-{uuid.uuid5(uuid.NAMESPACE_URL, f'{study.study_name}/{trial.number}/{turn}')}.zip"
+            for turn in range(2)]
 
 
 def _upload(store: Store, trial: Trial, scratch: Path) -> None:
@@ -125,9 +131,9 @@ def _upload(store: Store, trial: Trial, scratch: Path) -> None:
     if not (scratch / STATE).exists():
         return
     before = trial.user_attrs.get(UPLOADED)
+    name = next(name for name in _names(trial.study, trial) if name != before)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            name = f"checkpoint-{uuid.uuid4()}.zip"
             with open(shutil.make_archive(f"{folder}/made", "zip", scratch), "rb") as archive:
                 store.write(name, archive)
         trial.set_user_attr(UPLOADED, name)
@@ -139,7 +145,7 @@ def _upload(store: Store, trial: Trial, scratch: Path) -> None:
 
 def _bring(store: Store, study: Study, trial: Trial, scratch: Path) -> None:
     """Fills `scratch` from the newest checkpoint that can be read; without one the trial begins anew."""
-    for name in _uploaded(study, trial):
+    for name in [one.user_attrs[UPLOADED] for one in _attempts(study, trial) if UPLOADED in one.user_attrs]:
         try:
             with tempfile.TemporaryDirectory() as folder, store.open_reader(name) as source:
                 archive = Path(folder, "checkpoint.zip")

@@ -68,6 +68,22 @@ def test_a_machine_that_dies_leaves_the_last_checkpoint_that_was_uploaded(
         assert (tmp_path / "there" / artifacts.STATE).read_text() == "second"
 
 
+def test_an_upload_that_was_cut_off_is_no_checkpoint_and_leaves_nothing(
+        study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url, trial, share = str(tmp_path / "share"), study.ask(), tmp_path / "share"
+    with monkeypatch.context() as patch, pytest.raises(OSError), artifacts.carried(
+            url, study, trial, tmp_path / "here"):
+        fill(tmp_path / "here")
+        patch.setattr(Trial, "set_user_attr", lambda *_: 1 / 0)  # as by kill -9
+        raise OSError
+    assert len(list(share.iterdir())) == 1 and artifacts.UPLOADED not in study.trials[0].user_attrs
+    second = again(study, trial)
+    with artifacts.carried(url, study, second, tmp_path / "there"):
+        assert not (tmp_path / "there").exists()
+    artifacts.forget(url, study, second)
+    assert list(share.iterdir()) == []
+
+
 def test_a_checkpoint_of_this_machine_is_newer_than_the_one_in_the_store(study: Study, tmp_path: Path) -> None:
     url, trial = str(tmp_path / "share"), study.ask()
     with pytest.raises(OSError), artifacts.carried(url, study, trial, tmp_path / "here"):
