@@ -15,12 +15,13 @@ import sqlalchemy
 import torch
 from optuna.artifacts import FileSystemArtifactStore, get_all_artifact_meta
 
+from benchmarks.databases import PostgreSQL
 from pipeline import search, stage
 from pipeline.data import digits, images
 from pipeline.tracking import background
 from pipeline.tuning import artifacts, storages, studies
 from tests.conftest import PRELOADED, ROOT, command, write_params
-from tests.servers import MLflow, PostgreSQL
+from tests.servers import MLflow
 
 TRIALS = 6
 SMALL = {"search.space.batch": [64, 100], "search.validation": 300, "search.probe_images": 300, "reference.epochs": 1,
@@ -52,7 +53,7 @@ class Machine:
         self.folder, self.environment = folder, environment
         shutil.copytree(fingerprints, folder / "code")
         write_params(folder / "params.yaml", SMALL)
-        images.save(folder / "data/digits", digits.arrays(), digits.FACTS)
+        images.save(folder / "data/arrays/digits", digits.arrays(), digits.FACTS)
         self.start()
 
     def start(self) -> None:
