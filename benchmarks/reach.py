@@ -3,8 +3,8 @@
 Three ways to spend the same number of training images on a small MNIST (12,000 images of 16x16 pixels, the slides'
 network at that size with a quarter of its channels): TPE with successive halving, which is the default of section
 search; plain TPE, every trial at full length; and random search at full length. Each five times, with another split,
-classifier, seed of the trainings and draws; the repetitions of the three share all but the draws. It needs data/mnist
-(`dvc repro fetch`) and about an hour on one core.
+classifier, seed of the trainings and draws; the repetitions of the three share all but the draws. It needs
+data/arrays/mnist (`dvc repro fetch`) and about an hour on one core.
 """
 import csv
 import math

@@ -351,7 +351,7 @@ def test_a_collapse_is_told_to_mlflow_and_a_resumed_trial_trains_no_further(
                      for state in (training.start(made, run, 0, FP32) for _ in range(2)))
     assert [(point.step, point.collapse != "", point.rung) for point in first] == [
         (200, False, True), (300, True, False)]
-    assert first == second and "D is sure" in told["collapse"]
+    assert first == second and told["collapse"] == "losses"
 
 
 def test_the_average_of_weights_decides_where_a_run_has_one(setup: Callable[..., Setup], tmp_path: Path) -> None:
@@ -480,7 +480,7 @@ def test_a_full_disk_costs_no_trial(setup: Callable[..., Setup], monkeypatch: py
     assert studies.finished(study) == [] and not unfinished(study)
     search.work(lab, study, search.first_runs(reading.load()), 2)
     found = studies.finished(study)
-    assert [trial.state.name for trial in found] == ["COMPLETE"] * 2 and found[0].user_attrs["first"] == "test4"
+    assert {trial.state.name for trial in found} <= {"COMPLETE", "PRUNED"} and found[0].user_attrs["first"] == "test4"
     assert [studies.first(trial) for trial in found] == [0, 6]
 
 
@@ -494,7 +494,7 @@ def test_a_trial_that_ends_its_worker_each_time_fails_in_the_end(
     study = study_of(lab)
 
     def fit(lab: Setup, trial: Trial, *_: Any) -> TrialState:
-        if trial.user_attrs["first"] == "test1":
+        if trial.user_attrs["first"] == "test4":
             raise error
         trial.set_user_attr(lab.score, 1.0)
         return TrialState.COMPLETE

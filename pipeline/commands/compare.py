@@ -105,7 +105,7 @@ def read(name: str, home: Path, label: str) -> "tuple[Result, Study]":
         check(name, home, label, seed, study, again)
     try:
         found = results.read(label, run, study.seeds, home / "reports")
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, InputError) as error:
         raise InputError(f"{name}: not scored ({error}); {again} does so") from None
     if not any(key.startswith("fid_") for key in found.scores):
         raise InputError(f"{name}: its scores name no distance; {again} scores it anew")
