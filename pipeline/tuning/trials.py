@@ -67,10 +67,10 @@ def attempt(setup: Setup, study: Study, trial: Trial) -> None:
         tqdm.write(f"trial {trial.number}: this process was silent for so long that another took it", file=sys.stderr)
         return
     annotate(setup, trial, tracking.address, scratch / "samples")
+    artifacts.forget(setup.search.artifacts, study, trial)  # first: nobody looks for them once the trial has ended
     scores = notes.read(trial).scores
     objectives = (setup.score, PROBE)[:len(study.directions)]
     study.tell(trial, [scores[key] for key in objectives] if state == TrialState.COMPLETE else None, state)
-    artifacts.forget(setup.search.artifacts, study, trial)
     shutil.rmtree(scratch, ignore_errors=True)
     outcome = reason or f"{setup.score} {scores[setup.score]:.2f}"
     tried = ", ".join(f"{key} {getattr(run, key):g}" for key in space.shown(setup.search.space))
