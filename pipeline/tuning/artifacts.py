@@ -106,7 +106,7 @@ def carried(url: str | None, study: Study, trial: Trial, scratch: Path) -> Itera
 
 
 def forget(url: str | None, study: Study, trial: Trial) -> None:
-    """The store has no checkpoint of any attempt at `trial`, which has ended; nor one that was never finished."""
+    """The store has no checkpoint of any attempt at `trial`, nor one whose upload was cut off."""
     if shared(url):
         store = opened(url)
         for attempt in _attempts(study, trial):
@@ -139,8 +139,10 @@ def _upload(store: Store, trial: Trial, scratch: Path) -> None:
         trial.set_user_attr(UPLOADED, name)
         if before:
             store.remove(before)
-    except Exception as error:  # of the file system or the network
+    except Exception as error:  # of the file system, the network or the storage
         tqdm.write(f"trial {trial.number}: its checkpoint was not uploaded ({error})")
+        with suppress(Exception):  # another worker may have ended the trial, and will not remove this
+            store.remove(name)
 
 
 def _bring(store: Store, study: Study, trial: Trial, scratch: Path) -> None:

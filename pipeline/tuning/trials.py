@@ -92,9 +92,9 @@ def complete(setup: Setup, study: Study, trial: Trial) -> None:
     except Failed:
         notes.write(trial, Notes(reason=reason))
     annotate(setup, trial, tracking.address, scratch / "samples")
+    artifacts.forget(setup.search.artifacts, study, trial)  # first: nobody looks for them once the trial has ended
     scores = notes.read(trial).scores
     study.tell(trial, objectives(setup, study, trial) if state == TrialState.COMPLETE else None, state)
-    artifacts.forget(setup.search.artifacts, study, trial)
     shutil.rmtree(scratch, ignore_errors=True)
     outcome = reason or f"{setup.score} {scores[setup.score]:.2f}"
     tried = ", ".join(f"{key} {space.label(getattr(run, key))}" for key in space.shown(setup.search.space))

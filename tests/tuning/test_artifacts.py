@@ -71,10 +71,14 @@ def test_a_machine_that_dies_leaves_the_last_checkpoint_that_was_uploaded(
 def test_an_upload_that_was_cut_off_is_no_checkpoint_and_leaves_nothing(
         study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url, trial, share = str(tmp_path / "share"), study.ask(), tmp_path / "share"
-    with monkeypatch.context() as patch, pytest.raises(OSError), artifacts.carried(
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    fill(tmp_path / "here")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt), artifacts.carried(
             url, study, trial, tmp_path / "here"):
-        fill(tmp_path / "here")
-        patch.setattr(Trial, "set_user_attr", lambda *_: 1 / 0)  # as by kill -9
+        patch.setattr(Trial, "set_user_attr", killed)
         raise OSError
     assert len(list(share.iterdir())) == 1 and artifacts.UPLOADED not in study.trials[0].user_attrs
     second = again(study, trial)
@@ -82,6 +86,16 @@ def test_an_upload_that_was_cut_off_is_no_checkpoint_and_leaves_nothing(
         assert not (tmp_path / "there").exists()
     artifacts.forget(url, study, second)
     assert list(share.iterdir()) == []
+
+
+def test_a_worker_that_was_taken_for_dead_leaves_no_checkpoint(
+        study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trial = study.ask()
+    fill(tmp_path / "here")
+    with pytest.raises(OSError), artifacts.carried(str(tmp_path / "share"), study, trial, tmp_path / "here"):
+        study.tell(trial.number, state=TrialState.FAIL)
+        raise OSError
+    assert list((tmp_path / "share").iterdir()) == [] and "was not uploaded" in capsys.readouterr().out
 
 
 def test_a_checkpoint_of_this_machine_is_newer_than_the_one_in_the_store(study: Study, tmp_path: Path) -> None:
