@@ -60,11 +60,12 @@ def search() -> None:
     description = Description(name, flat(conditions), dataset.meta, {"study": name}, same="study",
                               experiment=store.experiment("search"))
     try:
-        setup = setups.prepare(params.search, params.train, params.evaluate, dataset, params.reference, device, storage)
         study = studies.open_study(storage, name, conditions, samplers.directions(params.search),
                                    rungs.pruner(params.search))
-        naming.label(study, setup, params)
-        with tracker.run(description) as tracking:
+        with tracker.run(description) as tracking:  # before the first trial, which nests under it
+            setup = setups.prepare(params.search, params.train, params.evaluate, dataset, params.reference, device,
+                                   storage)
+            naming.label(study, setup, params)
             work(setup, study, first_runs(params), params.search.n_trials, params.search.hours)
             finished = studies.finished(study)[:params.search.n_trials]
             table = analysis.table(finished, params.search.space, params.train.run, setup.score)
