@@ -811,7 +811,8 @@ def test_mlflow_and_the_dashboard_have_every_trial_and_lead_to_each_other(
             assert ("optuna.pruned_at" in run.data.tags) == (trial.state == TrialState.PRUNED)
             assert float(run.data.params["lr"]) == float(f"{trial.params['lr']:.3g}")
             curve = client.get_metric_history(run.info.run_id, "curves/fid_classifier_200")
-            assert {point.step for point in curve} >= {400} or trial.state == TrialState.PRUNED
+            end = 400 if name == "main" else 1137
+            assert end in {point.step for point in curve} or trial.state == TrialState.PRUNED
             assert curve and client.list_artifacts(run.info.run_id, "images")
     storage = storages.open_storage(None, folder).backend  # where the dashboard keeps its notes
     notes = json.dumps(storage.get_study_system_attrs(storage.get_study_id_from_name(found["main"].study_name)))
