@@ -40,7 +40,7 @@ def test_the_search_other_studies_and_internals_are_in_it(reports: Path) -> None
     made_up.everything(reports)
     page, _ = made_up.reported(reports)
     assert ("**Trial 1 beats test1.** **Trial 1** (batch 64, lr 0.001, beta1 0.5, leak 0.2) has a `fid_classifier_5k` "
-            "of 52.0 ± 2.8 after 800 images") in page
+            "of 52 ± 3 after 800 images") in page
     assert "| trial 2 | 32 | 0.01 | 0.5 | 0.2 | 200.0 | 80.00 % | 200 | pruned |" in page
     assert "| slides-mnist | mnist | 1 | 2.90 ± 0.17 % | 7.2 ± 0.4 | 0.95 | 61 % | 25 % | 97.0 % |" in page
     assert "| 97.0 % | 96.0 % | 95.0 % | 91.8 % |" in page  # the probe and its controls
