@@ -757,8 +757,8 @@ def test_other_conditions_are_another_study(project: Callable[..., Path], change
              "reference.classifiers": 3, "search.storage": "postgresql+psycopg://u:s3cret@host/db",
              "train.checkpoint_seconds": 100.0})
     assert conditions_of(reading.load(), dataset, FP32) == before
-    half = replace(FP32, dtype=torch.bfloat16)
-    assert conditions_of(reading.load(), dataset, half) != before
+    for other in (replace(FP32, dtype=torch.bfloat16), replace(FP32, fast=False)):
+        assert conditions_of(reading.load(), dataset, other) != before
     project(change)
     after = conditions_of(reading.load(), dataset, FP32)
     assert after != before and "s3cret" not in json.dumps(after)

@@ -19,7 +19,7 @@ from pipeline.tuning.ledger import Ledger
 from pipeline.tuning.storages import Storage
 
 Direction = Literal["minimize", "maximize"]
-MACHINES = {"code", "dtype"}  # conditions that differ between machines, or checkouts, by accident
+MACHINES = {"code", "dtype", "fast"}  # conditions that differ between machines, or checkouts, by accident
 TOTAL = "n_trials"  # user attribute of a study: how many trials were asked for last
 
 

@@ -74,7 +74,8 @@ def conditions_of(params: Study, dataset: Dataset, device: Device) -> dict[str, 
         "first": {name: {key: value for key, value in asdict(params.runs[name]).items() if key in train}
                   for name in tried_first(params.search)},
         "train": train, "probe_validation": params.evaluate.probe_validation, "data": dataset.digest,
-        "reference": asdict(params.reference), "dtype": str(device.dtype), "code": code.digest("tuning.trials")}
+        "reference": asdict(params.reference), "dtype": str(device.dtype), "fast": device.fast,
+        "code": code.digest("tuning.trials")}
     del conditions["reference"]["classifiers"]  # trials have the first
     return json.loads(json.dumps(conditions))
 
