@@ -436,10 +436,13 @@ def status(key):
     return next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith(key))
 content = open(sys.argv[1], "rb").read()
 decoding.decode(open(sys.argv[2], "rb").read(), 64, 3, 8)  # loads what is loaded once
-open("/proc/self/clear_refs", "w").write("5")
-before = status("VmRSS")
-decoding.decode(content, 64, 3, 8, 1 << 40)
-print(status("VmHWM") - before)
+found = []
+for _ in range(3):  # the system may take idle memory back before, and give it again meanwhile
+    open("/proc/self/clear_refs", "w").write("5")
+    before = status("VmRSS")
+    decoding.decode(content, 64, 3, 8, 1 << 40)
+    found.append(status("VmHWM") - before)
+print(min(found))
 """
 
 
