@@ -228,7 +228,7 @@ def test_a_graph_that_could_run_code_is_refused_before_it_is_read(project: Path,
     with zipfile.ZipFile(graph, "w") as archive:
         for one, data in content.items():
             archive.writestr(one, data)
-    with pytest.raises(InputError, match="not a generator that this project has logged to MLflow .generator.pt2: "):
+    with pytest.raises(InputError, match="not a generator that this project has logged to MLflow .graph.pt2: "):
         generators.load(folder.as_uri())
     assert not (tmp_path / "ran").exists()
 
