@@ -3,6 +3,7 @@
 A link is followed, and a path keeps its permissions. `temporary` says what stands beside a path until it is whole.
 """
 import errno
+import fcntl
 import hashlib
 import os
 import stat
@@ -51,23 +52,30 @@ def replacing(folder: Path) -> Iterator[Path]:
     two renames, when `folder` is replaced the next time. All of it is on disk at the end.
     """
     folder = Path(os.path.realpath(folder))
-    if folder.exists() and not folder.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, "found a file, expected a folder or nothing", str(folder))
+    with suppress(FileNotFoundError):
+        if not stat.S_ISDIR(folder.stat().st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, "found a file, expected a folder or nothing", str(folder))
     folder.parent.mkdir(parents=True, exist_ok=True)
     with temporary.folder(folder) as beside:
         new, old = beside / "new", beside / "old"
-        if old.exists() and not folder.exists():  # a process was killed between the renames
-            old.replace(folder)
+        with _renaming(folder.parent):
+            _restore(old, folder)  # a process was killed between the renames
         for leftover in (old, new):
             temporary.remove(leftover)
         new.mkdir()
         yield new
-        if folder.exists():
+        with suppress(FileNotFoundError):
             new.chmod(stat.S_IMODE(folder.stat().st_mode))
         for parent, _, names in os.walk(new, topdown=False):
             for path in (*(Path(parent, name) for name in names), Path(parent)):
                 _sync(path)
-        _exchange(new, folder, old)
+        with _renaming(folder.parent):
+            try:
+                if folder.exists():
+                    folder.replace(old)
+                new.replace(folder)
+            finally:
+                _restore(old, folder)
         _sync(folder.parent)
 
 
@@ -77,22 +85,21 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _exchange(new: Path, folder: Path, old: Path) -> None:
-    """Renames `folder` to `old` and `new` to `folder`; the old one returns when that is interrupted."""
+@contextmanager
+def _renaming(parent: Path) -> Iterator[None]:
+    """Inside the block nobody else renames folders in `parent`: two renames that belong together are seen as one."""
+    descriptor = os.open(parent, os.O_RDONLY)
     try:
-        while True:
-            temporary.remove(old)
-            with suppress(FileNotFoundError):
-                folder.replace(old)
-            try:
-                new.replace(folder)
-                break
-            except OSError as error:  # another writer's folder has come in between: replace that one
-                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                    raise
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
     finally:
-        if old.exists() and not folder.exists():
-            old.replace(folder)
+        os.close(descriptor)
+
+
+def _restore(old: Path, folder: Path) -> None:
+    """The old folder returns to its place if that is empty."""
+    if old.exists() and not folder.exists():
+        old.replace(folder)
 
 
 def _sync(path: Path) -> None:

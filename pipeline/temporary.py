@@ -8,7 +8,7 @@ import itertools
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -49,7 +49,8 @@ def _owned(path: Path, kind: int) -> Iterator[tuple[Path, int]]:
     for number in itertools.count(1):
         temporary = path.with_name(f".{path.name}.dcgan-partial{number if number > 1 else ''}")
         if kind == os.O_DIRECTORY:
-            temporary.mkdir(exist_ok=True)
+            with suppress(FileExistsError):
+                temporary.mkdir()
         try:
             descriptor = os.open(temporary, os.O_RDONLY | os.O_NOFOLLOW | kind, 0o600)
         except FileNotFoundError:
