@@ -54,6 +54,24 @@ def no_batch_norm(network: Network) -> Network:
     return no_batch_norm_D(no_batch_norm_G(network))
 
 
+def batch_norm_everywhere(network: Network) -> Network:
+    """Batch norm also at G's output and at D's input, which the paper leaves without."""
+    norm = next((layer for layer in network.generator + network.discriminator if isinstance(layer, BatchNorm)), None)
+    if norm is None:
+        return network
+
+    def normalised(layers: Layers, place: int) -> Layers:
+        layer = layers[place]
+        if not isinstance(layer, Dense | Conv | ConvTranspose) or isinstance(layers[place + 1], BatchNorm):
+            return layers
+        return *layers[:place], replace(layer, bias=False), norm, *layers[place + 1:]
+
+    G, D = network.generator, network.discriminator
+    last = max(i for i, layer in enumerate(G) if isinstance(layer, Dense | Conv | ConvTranspose))
+    first = next(i for i, layer in enumerate(D) if isinstance(layer, Dense | Conv))
+    return replace(network, generator=normalised(G, last), discriminator=normalised(D, first))
+
+
 def hidden_dense(network: Network) -> Network:
     """A hidden fully connected layer at G's beginning and at D's end, normalised as the others are."""
     def hidden(layers: Layers, activation: Layer) -> Layers:
@@ -105,8 +123,9 @@ def sgd(network: Network) -> Network:
 
 
 VIOLATIONS: dict[str, Callable[[Network], Network]] = {
-    change.__name__: change for change in (pooling, no_batch_norm_G, no_batch_norm_D, no_batch_norm, hidden_dense,
-                                           relu_D, leaky_relu_G, sigmoid, nearest, normal_z, sgd)}
+    change.__name__: change for change in (pooling, no_batch_norm_G, no_batch_norm_D, no_batch_norm,
+                                           batch_norm_everywhere, hidden_dense, relu_D, leaky_relu_G, sigmoid, nearest,
+                                           normal_z, sgd)}
 
 
 def _exchanged(layers: Layers, old: Layer, new: Layer) -> Layers:

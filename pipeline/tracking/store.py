@@ -12,7 +12,7 @@ from filelock import FileLock
 from PIL import Image
 
 from pipeline import folders
-from pipeline.tracking import connection, generators, names, pages, runs
+from pipeline.tracking import connection, finding, generators, names, views
 from pipeline.tracking.connection import connect
 from pipeline.tracking.descriptions import Description, Opening, experiment
 
@@ -50,10 +50,10 @@ class Store:
         # Two processes that create one database at the same time break it.
         folders.work().mkdir(exist_ok=True)
         with FileLock(folders.work("mlflow.lock")):
-            self.experiment_id = runs.experiment(self.opening.description.experiment, local)
+            self.experiment_id = finding.experiment(self.opening.description.experiment, local)
             connection.tidy()
             if not self.replay:
-                runs.bury(self.experiment_id)
+                finding.bury(self.experiment_id)
             if run_id := self._existing():
                 info = mlflow.get_run(run_id).info
                 self.before = info.status, info.end_time
@@ -80,7 +80,7 @@ class Store:
     def data(self) -> None:
         """The run has its data set."""
         import mlflow
-        mlflow.log_input(runs.dataset(self.opening.description.data), context="training")
+        mlflow.log_input(finding.dataset(self.opening.description.data), context="training")
 
     def beat(self) -> None:
         """The run's process is alive, also if somebody has taken it for dead."""
@@ -112,7 +112,7 @@ class Store:
         mlflow.log_image(image, key=key, step=step, synchronous=True)
         if key in names.GRIDS:
             mlflow.log_image(image, names.SAMPLES)
-            mlflow.set_tag(pages.NOTE, pages.of_run(self.run_id, f"After {step:,} images:"))
+            mlflow.set_tag(views.NOTE, views.of_run(self.run_id, f"After {step:,} images:"))
 
     def tags(self, tags: dict[str, str]) -> None:
         """Facts that the run is found by."""
@@ -147,7 +147,7 @@ class Store:
         for _, name, value, now, step in rows:
             place = step if names.is_curve(name) else 0
             if name and math.isfinite(value) and place not in self.written.get(name, ()):
-                about = runs.dataset(self.opening.description.data) if model_id else None
+                about = finding.dataset(self.opening.description.data) if model_id else None
                 metrics.append(Metric(name, value, now, place, model_id=model_id, dataset_name=about and about.name,
                                       dataset_digest=about and about.digest))
         mlflow.MlflowClient().log_batch(self.run_id, metrics=metrics)
@@ -163,8 +163,8 @@ class Store:
         import mlflow
         client, description = mlflow.MlflowClient(), self.opening.description
         if description.same:
-            return runs.newest(self.experiment_id, description.same, description.tags[description.same])
-        run_id = runs.newest(self.experiment_id, "identity", self.opening.identity)
+            return finding.newest(self.experiment_id, description.same, description.tags[description.same])
+        run_id = finding.newest(self.experiment_id, "identity", self.opening.identity)
         if run_id:
             for key in client.get_run(run_id).data.metrics:
                 if not key.startswith("system/"):
@@ -177,13 +177,13 @@ class Store:
         client, description = mlflow.MlflowClient(), self.opening.description
         tags = description.tags | self.opening.provenance | {"identity": self.opening.identity}
         if description.parent:
-            if parent := runs.newest(self.experiment_id, "study", description.parent):
+            if parent := finding.newest(self.experiment_id, "study", description.parent):
                 tags["mlflow.parentRunId"] = parent
             elif time.monotonic() < self.patient_until:
                 raise NotYet(description.parent)
         run = client.create_run(self.experiment_id, self.opening.began, tags, description.name)
         if description.same:  # another machine may have made one in the same moment: the older one stays
-            *_, first = runs.found(self.experiment_id, description.same, description.tags[description.same])
+            *_, first = finding.found(self.experiment_id, description.same, description.tags[description.same])
             if first != run.info.run_id:
                 client.delete_run(run.info.run_id)
                 return first

@@ -2,7 +2,7 @@
 import os
 import sys
 
-from pipeline.tracking import pages, store
+from pipeline.tracking import store, views
 
 
 def main(port: str) -> None:
@@ -16,10 +16,10 @@ def main(port: str) -> None:
         runs = mlflow.search_runs([one.experiment_id], max_results=200, output_format="list")
         metrics = {name for run in runs for name in run.data.metrics}
         client = mlflow.MlflowClient()
-        client.set_experiment_tag(one.experiment_id, pages.NOTE, pages.of_experiment(one.name))
-        client.set_experiment_tag(one.experiment_id, *pages.view(metrics))
-        print(f"{one.name}: {pages.address(base, one.experiment_id, charts=False)}\n"
-              f"    and its curves: {pages.address(base, one.experiment_id, charts=True)}")
+        client.set_experiment_tag(one.experiment_id, views.NOTE, views.of_experiment(one.name))
+        client.set_experiment_tag(one.experiment_id, *views.view(metrics))
+        print(f"{one.name}: {views.address(base, one.experiment_id, charts=False)}\n"
+              f"    and its curves: {views.address(base, one.experiment_id, charts=True)}")
     if not found:
         print("There are no runs yet: `make` makes some, and they appear here while they train.")
     if server.startswith("http"):

@@ -28,6 +28,7 @@ def parts(network: Network) -> tuple[list[type], list[type]]:
     "pooling": (G_COUNT, D_COUNT), "no_batch_norm_G": (G_COUNT - NORM_G + BIAS_G, D_COUNT),
     "no_batch_norm_D": (G_COUNT, D_COUNT - NORM_D + BIAS_D),
     "no_batch_norm": (G_COUNT - NORM_G + BIAS_G, D_COUNT - NORM_D + BIAS_D),
+    "batch_norm_everywhere": (G_COUNT + 2, D_COUNT + 2 * 64),
     "hidden_dense": (G_COUNT + HIDDEN_G, D_COUNT + HIDDEN_D), "relu_D": (G_COUNT, D_COUNT),
     "leaky_relu_G": (G_COUNT, D_COUNT), "sigmoid": (G_COUNT, D_COUNT), "nearest": (G_COUNT, D_COUNT),
     "normal_z": (G_COUNT, D_COUNT), "sgd": (G_COUNT, D_COUNT)}.items())
@@ -55,7 +56,7 @@ def test_a_broken_guideline(name: str, counts: tuple[int, int], dataset: Dataset
 
 
 def test_every_guideline_has_its_row_above() -> None:
-    assert len(guidelines.VIOLATIONS) == 11
+    assert len(guidelines.VIOLATIONS) == 12
     for name in guidelines.VIOLATIONS:
         assert literature.network("guidelines-28", violate=[name]) != BASE
 
@@ -70,6 +71,8 @@ def test_what_each_violation_changes() -> None:
     for name, absent in (("no_batch_norm_G", (True, False)), ("no_batch_norm_D", (False, True)),
                          ("no_batch_norm", (True, True))):
         assert tuple(not any("BatchNorm" in type(module).__name__ for module in net) for net in modules(name)) == absent
+    (*_, G_norm, G_end), (_, D_norm, *_) = modules("batch_norm_everywhere")
+    assert [type(module).__name__ for module in (G_norm, G_end, D_norm)] == ["BatchNorm2d", "Tanh", "BatchNorm2d"]
     _, D = modules("relu_D")
     assert not any(isinstance(module, nn.LeakyReLU) for module in D) and sum(isinstance(m, nn.ReLU) for m in D) == 2
     G, D = modules("leaky_relu_G")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.tracking import names, pages
+from pipeline.tracking import names, views
 from tests.conftest import ROOT
 
 
@@ -44,14 +44,14 @@ def test_the_table_shows_distance_probe_and_the_four_parameters() -> None:
     knobs = ["params.`batch`", "params.`lr`", "params.`beta1`", "params.`leak`"]
     trained = {"scores/fid_classifier_10k", "scores/fid_classifier_10k_relative", "curves/fid_classifier_5k",
                "probe/accuracy_1000_labels", "probe/accuracy_10000_labels"}
-    assert pages.columns(trained) == ["metrics.`scores/fid_classifier_10k`", "metrics.`probe/accuracy_10000_labels`",
+    assert views.columns(trained) == ["metrics.`scores/fid_classifier_10k`", "metrics.`probe/accuracy_10000_labels`",
                                       *knobs]
     searched = {"curves/fid_classifier_5k", "curves/loss_D", "probe/accuracy_validation"}
-    shown = pages.columns(searched)
+    shown = views.columns(searched)
     assert shown == ["metrics.`curves/fid_classifier_5k`", "metrics.`probe/accuracy_validation`", *knobs]
-    tag, value = pages.view(searched)
+    tag, value = views.view(searched)
     state = json.loads(zlib.decompress(base64.b64decode(value.removeprefix("deflate;"))))
     assert tag == "mlflow.sharedViewState.dcgan" and state["selectedColumns"] == shown
     assert [one["name"] for one in state["compareRunSections"]] == ["curves", "probe"]
     assert state["orderByKey"] == shown[0] and state["orderByAsc"]
-    assert "viewStateShareKey=dcgan" in pages.address("http://127.0.0.1:5000", "7", charts=False)
+    assert "viewStateShareKey=dcgan" in views.address("http://127.0.0.1:5000", "7", charts=False)

@@ -13,8 +13,7 @@ import torch
 from PIL import Image
 
 from pipeline.gan import sampling
-from pipeline.tracking import descriptions
-from pipeline.tracking import runs as mlflow_runs
+from pipeline.tracking import descriptions, finding
 from pipeline.tracking import tracker as tracking
 from pipeline.tracking.background import BackgroundTracker
 from pipeline.tracking.store import Store
@@ -129,7 +128,7 @@ class TestWithMLflow:
         lost.open()
         mlflow.end_run("RUNNING")
         if silent:
-            monkeypatch.setattr(mlflow_runs, "SILENT_SECONDS", -1)
+            monkeypatch.setattr(finding, "SILENT_SECONDS", -1)
         with tracking.run(description(name="next", tags={})):
             pass
         assert {run.info.run_name: run.info.status for run in runs(project)} == {

@@ -2,7 +2,7 @@
 import time
 from typing import Any
 
-from pipeline.tracking import connection, pages
+from pipeline.tracking import connection, views
 
 SILENT_SECONDS = 300.0  # a running run whose process has said nothing for so long has lost it
 
@@ -14,7 +14,7 @@ def experiment(name: str, local: bool) -> str:
     if found is None:
         try:
             return str(mlflow.create_experiment(name, connection.artifacts() if local else None,
-                                                {pages.NOTE: pages.of_experiment(name)}))
+                                                {views.NOTE: views.of_experiment(name)}))
         except mlflow.MlflowException:  # another machine may have made it in the same moment
             found = mlflow.get_experiment_by_name(name)
             if found is None:
