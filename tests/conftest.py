@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -207,14 +208,20 @@ def python(*words: str | Path, folder: Path | None = None) -> "subprocess.Comple
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    """The URL of an empty database on a server of our own; skips where PostgreSQL is not installed."""
+def server() -> Iterator[databases.PostgreSQL]:
+    """A PostgreSQL server of our own; skips where PostgreSQL is not installed."""
     try:
         server = databases.PostgreSQL()
     except databases.Missing as reason:
         pytest.skip(str(reason))
     with server:
-        yield server.url
+        yield server
+
+
+@pytest.fixture
+def postgresql(server: databases.PostgreSQL) -> str:
+    """The URL of an empty database."""
+    return server.database(f"test_{uuid.uuid4().hex}")
 
 
 @pytest.fixture(scope="session", autouse=True)

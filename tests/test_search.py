@@ -179,7 +179,7 @@ def test_two_workers_share_a_study_and_the_survivor_ends_it(project: Callable[..
 def test_a_worker_that_is_stopped_releases_its_trial(
         project: Callable[..., Path], number: signal.Signals, status: int) -> None:
     """The next one goes on from the checkpoint that the first has left."""
-    folder = project(ONE | {"search.n_trials": 1, "search.images": 20_000, "train.report_images": 100,
+    folder = project(ONE | {"search.n_trials": 1, "search.rungs": [10_000, 20_000], "train.report_images": 100,
                             "train.checkpoint_seconds": 1000})
     process = subprocess.Popen([sys.executable, "-m", "pipeline.search"], cwd=folder, text=True, stderr=subprocess.PIPE,
                                env=os.environ | {"OMP_NUM_THREADS": "1"},

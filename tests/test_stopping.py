@@ -62,7 +62,7 @@ def test_a_training_that_is_stopped_goes_on_to_the_same_bytes(study: Params) -> 
         errors = process.communicate()[1]
         assert process.returncode == status and time.monotonic() - begin < 10, errors
         assert errors.endswith(f"train: interrupted by {number.name}\n") and "Traceback" not in errors
-        assert len(checkpoints()) == 1
+        assert len(checkpoints()) == 1, errors
         before = len(pd.read_csv(LOSSES)) + 5
     result = stage("train", "test4", "0")
     assert "resuming after" in result.stderr and not checkpoints()

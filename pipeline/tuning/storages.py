@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage, RDBStorage
 from sqlalchemy import (Column, Engine, LargeBinary, MetaData, String, Table, create_engine, insert, make_url, select,
@@ -94,7 +95,11 @@ def _database(url: str) -> Storage:
             backend = RDBStorage(address.render_as_string(hide_password=False), options,
                                  heartbeat_interval=HEARTBEAT_SECONDS, grace_period=GRACE_SECONDS)
             TABLE.metadata.create_all(engine)
-    except (SQLAlchemyError, RuntimeError) as error:
+    except RuntimeError:
+        engine.dispose()
+        raise InputError(f"params.yaml: search.storage = {shown}: has tables of MLflow's, or of another version of "
+                         f"Optuna than {optuna.__version__}; give the search a database of its own") from None
+    except SQLAlchemyError as error:
         engine.dispose()
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         for secret in (address.password, address.query.get("password")):

@@ -15,6 +15,7 @@ from optuna.pruners import NopPruner
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import Trial, TrialState
+from sqlalchemy import create_engine, text
 
 from pipeline import observing, processes
 from pipeline.errors import InputError
@@ -314,3 +315,15 @@ def test_a_wrong_password_is_not_printed(postgresql: str, tmp_path: Path) -> Non
     with pytest.raises(InputError, match="does not answer.*authentication failed") as error:
         storages.open_storage(postgresql.replace("s3cret", "wr0ng"), tmp_path)
     assert "wr0ng" not in str(error.value)
+
+
+@pytest.mark.slow
+def test_a_database_of_other_tables_is_refused_in_one_line(postgresql: str, tmp_path: Path) -> None:
+    """MLflow's, for example, whose migrations have a table of the same name as Optuna's."""
+    engine = create_engine(postgresql)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32))"))
+        connection.execute(text("INSERT INTO alembic_version VALUES ('cc1f77228345')"))
+    engine.dispose()
+    with pytest.raises(InputError, match="tables of MLflow's.*; give the search a database of its own"):
+        storages.open_storage(postgresql, tmp_path)
