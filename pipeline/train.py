@@ -90,7 +90,7 @@ def _train(name: str, seed: int) -> None:
         if first:
             tracking.tags({"model": checkpoint.save_model(model, state.G, state.D, facts, others)})
     if first:
-        write(report, curves, scratch / "samples")
+        write(report, curves, scratch / "samples", comparable(facts))
         (scratch / observing.STATE).unlink(missing_ok=True)  # first: a half-removed folder must not be resumed
         shutil.rmtree(scratch)
 
@@ -150,10 +150,19 @@ def write_curves(report: Path, curves: Curves) -> None:
         files.write(report / f"{key}.csv", text.encode())
 
 
-def write(report: Path, curves: Curves, samples: Path) -> None:
-    """Fills the folder `report` with the curves and the sample grids, and nothing else."""
+def comparable(facts: dict[str, Any]) -> pd.DataFrame:
+    """One row: images seen, mini-batches, and what has to be equal where two trainings are compared."""
+    batch, (epochs, rest) = facts["run"]["batch"], divmod(facts["images_seen"], facts["images"])
+    batches = epochs * math.ceil(facts["images"] / batch) + math.ceil(rest / batch)
+    return pd.DataFrame([{"images_seen": facts["images_seen"], "batches": batches, "data": facts["data"],
+                          "reference": facts["reference"]} | facts["device"]])
+
+
+def write(report: Path, curves: Curves, samples: Path, compared: pd.DataFrame) -> None:
+    """Fills the folder `report` with the curves, the sample grids and the row of training.csv, and nothing else."""
     with files.replacing(report) as temporary:
         write_curves(temporary, curves)
+        files.write(temporary / "training.csv", compared.to_csv(index=False).encode())
         (temporary / "samples").mkdir()
         for row in curves.fid:
             shutil.copy(samples / observing.picture(row["images_seen"]), temporary / "samples")

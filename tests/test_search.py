@@ -136,6 +136,7 @@ def test_one_worker_always_finds_the_same_also_when_it_is_killed(
 
     (tmp_path / "optuna.log").unlink()
     shutil.rmtree(tmp_path / "reports")
+    shutil.rmtree(tmp_path / ".work/search")  # else it says that the journal is lost
     process = worker(folder)
     kill_in_the_middle(process, folder, after=2)
     output = finish(worker(folder))

@@ -1,4 +1,5 @@
 """Stage train with what a run may ask for: the best generator, an average, and an end when it collapses."""
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -121,3 +122,17 @@ def test_a_training_whose_checkpoint_is_damaged_says_so_and_begins_anew(study: P
     assert result.returncode == 0 and "Traceback" not in result.stderr
     assert "state.pt: the checkpoint is damaged" in result.stderr and "resuming" not in result.stderr
     assert model_of().digest == model_of(studied).digest
+
+
+def test_what_trainings_are_compared_by(studied: Path) -> None:
+    table, facts = pd.read_csv(studied / REPORT / "training.csv", dtype=str), model_of(studied).facts
+    row, = table.to_dict("records")
+    assert row == {"images_seen": "2874", "batches": str(2 * math.ceil(1437 / facts["run"]["batch"])),
+                   "data": facts["data"], "reference": facts["reference"],
+                   **{key: str(value) for key, value in facts["device"].items()}}
+
+
+@pytest.mark.parametrize(("seen", "batches"), [(0, 0), (30, 1), (100, 4), (130, 5), (200, 8)])
+def test_short_mini_batches_are_counted(seen: int, batches: int) -> None:
+    facts = {"run": {"batch": 30}, "images": 100, "images_seen": seen, "data": "d", "reference": "r", "device": {}}
+    assert train.comparable(facts)["batches"].tolist() == [batches]

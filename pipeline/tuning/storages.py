@@ -14,8 +14,8 @@ from typing import Any
 import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage, RDBStorage
-from sqlalchemy import (Column, Engine, LargeBinary, MetaData, String, Table, create_engine, insert, make_url, select,
-                        text)
+from sqlalchemy import (URL, Column, Engine, LargeBinary, MetaData, String, Table, create_engine, insert, make_url,
+                        select, text)
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from pipeline import files, processes
@@ -83,12 +83,7 @@ def _database(url: str) -> Storage:
     if address.drivername != "postgresql+psycopg":
         raise InputError(f"params.yaml: search.storage = {shown}: expected postgresql+psycopg://… or nothing, for a "
                          "file: other databases lose trials when several workers write at once")
-    options = {"connect_args": {"connect_timeout": CONNECT_SECONDS, "options": NOTICE_DEATH}, "pool_pre_ping": True}
-    try:
-        engine = create_engine(address, **options)
-    except ImportError:
-        raise InputError("params.yaml: search.storage needs psycopg: pip install -c constraints.txt "
-                         "-e '.[postgresql]'") from None
+    engine, options = _engine(address)
     try:
         with _advisory_lock(engine), warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)  # heartbeats
@@ -113,6 +108,16 @@ def _database(url: str) -> Storage:
 
     return Storage(shown, backend, lambda: _advisory_lock(engine), close, f"{shown}, table {TABLE.name}",
                    partial(_insert, engine), partial(_select, engine))
+
+
+def _engine(address: URL) -> tuple[Engine, dict[str, Any]]:
+    """Connections to a database, and the options that they have; InputError without psycopg."""
+    options = {"connect_args": {"connect_timeout": CONNECT_SECONDS, "options": NOTICE_DEATH}, "pool_pre_ping": True}
+    try:
+        return create_engine(address, **options), options
+    except ImportError:
+        raise InputError("params.yaml: search.storage needs psycopg: pip install -c constraints.txt "
+                         "-e '.[postgresql]'") from None
 
 
 def _insert(engine: Engine, key: str, content: bytes) -> None:
