@@ -14,6 +14,7 @@ STAGES = {
     "reference": "fit the classifiers that distances are measured with",
     "controls": "score real images, pixels, and a network taught the labels", "train": "train one run with one seed",
     "evaluate": "score one training", "internals": "look inside the networks of a run",
+    "claims": "rule on the study's claims, from the trainings that are there",
     "transfer": "probe another study's discriminator", "report": "write the report",
     "search": "work on the search for better runs; several may"}
 WORDS = {"train": ("run", "seed"), "evaluate": ("run", "seed"), "internals": ("run",), "transfer": ("name",)}

@@ -20,7 +20,6 @@ from pipeline.errors import InputError
 
 FOLDER = Path("code")
 ROOT = Path(__file__).resolve().parent.parent
-STAGES = ("fetch", "reference", "controls", "train", "evaluate", "internals", "transfer", "search", "report")
 LEFT_OUT = ("pipeline.tracking", "pipeline.params.checks", "pipeline.params.study")
 PACKAGES = {"PIL": "pillow", "jinja2": "Jinja2", "matplotlib": "matplotlib", "numpy": "numpy", "optuna": "optuna",
             "pandas": "pandas", "safetensors": "safetensors", "scipy": "scipy", "sklearn": "scikit-learn",
@@ -29,12 +28,18 @@ PACKAGES = {"PIL": "pillow", "jinja2": "Jinja2", "matplotlib": "matplotlib", "nu
 
 def code() -> None:
     """Writes the fingerprint of every stage into the folder code, and says whose have changed."""
-    for stage in STAGES:
+    for stage in stages():
         path, text = FOLDER / stage, fingerprint(stage)
         before = path.read_text() if path.exists() else ""
         files.write(path, text.encode())
         if text != before:
             print(f"code: {stage}: {_difference(before, text)}")
+
+
+def stages() -> list[str]:
+    """The names of all stages but this one: of the modules beside it that call `stage.main`."""
+    return [path.stem for path in sorted((ROOT / "pipeline").glob("*.py"))
+            if f"stage.main({path.stem})" in path.read_text()]
 
 
 def check(stage: str) -> None:

@@ -47,6 +47,7 @@ SMALL: dict[str, Any] = {
                "first": ["test1", "test2", "test3", "test4"], "rungs": [200, 400], "validation": 300,
                "probe_images": 300, "n_trials": 5, "candidates": 1, "seeds": 1},
     "transfers": {},
+    "claims": {},
 }
 PRELOADED = [f"pipeline.{name}" for name in ("fetch", "reference", "controls", "train", "evaluate", "internals",
                                              "transfer", "search", "report")] + ["sklearn.datasets"]
@@ -75,7 +76,7 @@ def fingerprints(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder code as stage code writes it for the code that is here."""
     folder = tmp_path_factory.mktemp("fingerprints") / "code"
     folder.mkdir()
-    for name in code.STAGES:
+    for name in code.stages():
         (folder / name).write_text(code.fingerprint(name))
     return folder
 

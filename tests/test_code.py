@@ -25,15 +25,15 @@ def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def changed(copy: Path, file: str, old: str, new: str) -> set[str]:
     """The stages whose fingerprint changes when a piece of a file does."""
-    before = {stage: code.fingerprint(stage) for stage in code.STAGES}
+    before = {stage: code.fingerprint(stage) for stage in code.stages()}
     text = (copy / file).read_text()
     assert old in text
     (copy / file).write_text(text.replace(old, new, 1))
-    return {stage for stage in code.STAGES if code.fingerprint(stage) != before[stage]}
+    return {stage for stage in code.stages() if code.fingerprint(stage) != before[stage]}
 
 
 def test_the_committed_fingerprints_are_current() -> None:
-    for name in code.STAGES:
+    for name in code.stages():
         assert (ROOT / "code" / name).read_text() == code.fingerprint(name), f"run `dvc repro code`: {name}"
 
 
@@ -60,7 +60,7 @@ def test_comments_docstrings_and_layout_change_nothing(copy: Path, old: str, new
     ("params/searching.py", "n_trials: Count = 14", "n_trials: Count = 15", {"report", "search"}),
     ("params/checks.py", "return", "return  str() or", set()),
     ("tracking/store.py", "20.0", "21.0", set()),
-    ("errors.py", "n=1", "n=2", set(code.STAGES))])
+    ("errors.py", "n=1", "n=2", set(code.stages()))])
 def test_behaviour_changes_the_stages_that_import_it(
         copy: Path, file: str, old: str, new: str, stages: set[str]) -> None:
     assert changed(copy, file, old, new) == stages | changed_by_checkpoint(file)
@@ -99,7 +99,7 @@ def test_every_section_that_a_stage_is_given_is_in_its_fingerprint() -> None:
     stages = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
     home = {"evaluate": "scoring", "internals": "scoring", "search": "searching"}
     sections = set(Study.__dataclass_fields__)
-    for name in code.STAGES:
+    for name in code.stages():
         given = {param.split(".")[0] for param in stages[name].get("do", stages[name]).get("params", [])}
         assert given <= sections
         for section in given:
@@ -114,7 +114,7 @@ def test_it_takes_no_torch_and_little_time(tmp_path: Path) -> None:
     end = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert result.returncode == 0, result.stderr
     assert end.ru_utime + end.ru_stime - begin.ru_utime - begin.ru_stime < 4  # 1.5 s on a quiet core
-    assert {path.name for path in (tmp_path / "code").iterdir()} == set(code.STAGES)
+    assert {path.name for path in (tmp_path / "code").iterdir()} == set(code.stages())
 
 
 def test_a_stage_refuses_other_code_than_the_recorded_one_and_says_what_to_run(params: Params, tmp_path: Path) -> None:

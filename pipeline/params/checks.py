@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from pipeline import folders
 from pipeline.errors import suggestion
+from pipeline.params.claiming import Claim
 from pipeline.params.searching import NUMBERS, SEARCHABLE, Range, Search, Space, choices, typed, values_of, when
 from pipeline.params.sections import Run
 from pipeline.params.study import Study
@@ -13,25 +14,36 @@ from pipeline.params.study import Study
 
 def problem(study: Study, home: Path) -> str:
     """The first thing that is wrong between the keys of the study in the folder `home`, or ''."""
-    if "reference" in study.runs:
-        return "runs.reference: models/reference holds the classifier; choose another name"
     if len(set(study.seeds)) < len(study.seeds):
         twice = next(seed for seed in study.seeds if study.seeds.count(seed) > 1)
         return f"seeds = {study.seeds}: {twice} is there twice"
-    for name, run in study.runs.items():
-        if found := _run_problem(run):
-            return f"runs.{name}.{found}"
-    against = [study.search.against] if study.search.against else []
-    for key, names in (("internals.runs", study.internals.runs), ("search.first", study.search.first),
-                       ("search.against", against)):
-        for name in names:
-            if name not in study.runs:
-                return f"{key}: no run {name!r}{suggestion(name, study.runs)}; there are {', '.join(study.runs)}"
+    if found := _names_problem(study):
+        return found
+    for place, problems in (("runs", {name: _run_problem(run) for name, run in study.runs.items()}),
+                            ("claims", {name: _claim_problem(claim) for name, claim in study.claims.items()})):
+        for name, found in problems.items():
+            if found:
+                return f"{place}.{name}{found}"
     if study.data.name == "images" and (study.data.directory is None or study.data.pictures is None):
         missing = ("directory: a folder, .zip or .tar of pictures" if study.data.directory is None else
                    "pictures: how they become arrays, like {size: 64, channels: 3, smallest: 64}")
         return f"data.name = 'images': expected also data.{missing}"
     return _directory_problem(study.data.directory, home) or _search_problem(study.search)
+
+
+def _names_problem(study: Study) -> str:
+    """The first run that does not exist, or may not, or ''."""
+    if "reference" in study.runs:
+        return "runs.reference: models/reference holds the classifier; choose another name"
+    against = [study.search.against] if study.search.against else []
+    of_claims = [(f"claims.{name}.{key}", runs) for name, claim in study.claims.items()
+                 for key, runs in (("better", claim.better), ("runs", claim.runs))]
+    for key, names in (("internals.runs", study.internals.runs), ("search.first", study.search.first),
+                       ("search.against", against), *of_claims):
+        for name in names:
+            if name not in study.runs:
+                return f"{key}: no run {name!r}{suggestion(name, study.runs)}; there are {', '.join(study.runs)}"
+    return ""
 
 
 def _directory_problem(directory: str | None, home: Path) -> str:
@@ -53,10 +65,26 @@ def _directory_problem(directory: str | None, home: Path) -> str:
 def _run_problem(run: Run) -> str:
     """What is impossible about a run, or ''."""
     if run.decay_epochs > run.epochs:
-        return f"decay_epochs = {run.decay_epochs}: expected at most epochs = {run.epochs}"
+        return f".decay_epochs = {run.decay_epochs}: expected at most epochs = {run.epochs}"
     if run.decay_epochs == 1:
-        return ("decay_epochs = 1: the first of these epochs still has the whole rate, so that 1 changes nothing; "
+        return (".decay_epochs = 1: the first of these epochs still has the whole rate, so that 1 changes nothing; "
                 "expected 0, or at least 2")
+    return ""
+
+
+def _claim_problem(claim: Claim) -> str:
+    """What makes a claim one that nothing could decide, or ''."""
+    bounds = [claim.at_least, claim.at_most].count(None)
+    if claim.better and (len(claim.better) != 2 or claim.better[0] == claim.better[1]):
+        return f".better = {claim.better}: expected two different runs, the better one first"
+    if claim.better and (claim.runs or bounds < 2):
+        return ": compares two runs, so that it takes neither runs nor at_least nor at_most"
+    if not claim.better and bool(claim.runs) != (bounds == 1):
+        return ": expected better: [one run, another]; or runs, of, and one of at_least and at_most"
+    if claim.minus and (claim.over or claim.better):
+        return f".minus = {claim.minus!r}: expected only one of better, minus and over"
+    if claim.over and claim.better:
+        return f".over = {claim.over!r}: expected only one of better, minus and over"
     return ""
 
 

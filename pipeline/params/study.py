@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from pipeline.params.claiming import Claim
 from pipeline.params.scoring import Evaluate, Internals
 from pipeline.params.searching import Search
 from pipeline.params.sections import Data, Hardware, Label, Place, ReferenceFit, Run, Section, Seed, Train
@@ -17,7 +18,7 @@ class Transfer(Section):
 
 @dataclass(frozen=True, kw_only=True)
 class Study(Section):
-    """`runs` x `seeds` trainings on one data set, all that is measured about them, and a search for a better run."""
+    """`runs` x `seeds` trainings on one data set, what is measured and claimed of them, and a search for more."""
     data: Data
     hardware: Hardware = field(default_factory=Hardware)
     reference: ReferenceFit = field(default_factory=ReferenceFit)
@@ -28,3 +29,4 @@ class Study(Section):
     internals: Internals
     search: Search = field(default_factory=Search)
     transfers: dict[Label, Transfer] = field(default_factory=dict)
+    claims: dict[Label, Claim] = field(default_factory=dict)

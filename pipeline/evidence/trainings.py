@@ -1,0 +1,84 @@
+"""What the reports of a study's finished trainings hold that claims are decided by."""
+import math
+import statistics
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from pipeline import folders, records
+from pipeline.errors import InputError
+
+CURVE = ("distance", "best", "unsteadiness")  # what is taken from the curve of distances
+COMPARED = ("data", "reference", "device", "dtype", "fast", "torch")  # equal in trainings that are compared
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished training: its distances along the curve with the images seen at each, what it may be compared by, the
+    signs of a collapse that it ended with, and its scores, if it was scored.
+    """
+    seed: int
+    images_seen: list[float]
+    distances: list[float]
+    facts: dict[str, str]
+    signs: list[str]
+    scores: dict[str, Any]
+
+    def value(self, of: str) -> float | None:
+        """A number of the curve, or a score; None where there is none."""
+        if of == "distance":
+            return self.distances[-1]
+        if of == "best":
+            return min(self.distances)
+        if of == "unsteadiness":
+            return unsteadiness(self.images_seen, self.distances)
+        found = self.scores.get(of)
+        return float(found) if isinstance(found, int | float) else None
+
+
+def unsteadiness(images_seen: list[float], distances: list[float]) -> float | None:
+    """The standard deviation of the steps of ln distance in the second half of a curve; None for under three steps."""
+    late = [math.log(value) for seen, value in zip(images_seen, distances) if seen >= images_seen[-1] / 2]
+    steps = [after - before for before, after in zip(late, late[1:])]
+    return statistics.stdev(steps) if len(steps) > 2 else None
+
+
+def read(run: str, seeds: list[int]) -> dict[int, Finished]:
+    """The finished trainings of a run, by seed; those that are not there are left out."""
+    return {seed: _read(run, seed, inside=seed == seeds[0]) for seed in seeds
+            if (folders.report("train", run, seed) / "training.csv").exists()}
+
+
+def _read(run: str, seed: int, inside: bool) -> Finished:
+    folder = folders.report("train", run, seed)
+    try:
+        facts = pd.read_csv(folder / "training.csv", dtype=str).to_dict("records")[0]
+        fid = pd.read_csv(folder / "fid.csv")
+        events = pd.read_csv(folder / "events.csv")
+        state = {row["sign"]: row["begins"] for row in events.to_dict("records")}
+        curve = [float(value) for value in fid.iloc[:, 1]]
+        seen = [float(value) for value in fid["images_seen"]]
+        if not curve or not all(value > 0 for value in curve):
+            raise ValueError("no distances above 0")
+    except (OSError, ValueError, KeyError, IndexError) as error:
+        raise InputError(f"{folder}: not what a training writes ({error}); run `dvc repro -f train@{run}-{seed}`"
+                         ) from None
+    return Finished(seed, seen, curve, {str(key): str(value) for key, value in facts.items()},
+                    [str(sign) for sign, begins in state.items() if begins], _scores(run, seed, inside))
+
+
+def _scores(run: str, seed: int, inside: bool) -> dict[str, Any]:
+    """The scores of stage evaluate and, where the training is the one that it looks `inside`, of stage internals."""
+    places = [folders.report("evaluate", run, seed), *([folders.report("internals", run)] if inside else [])]
+    return {key: value for place in reversed(places) if (place / "scores.json").exists()
+            for key, value in records.read(place / "scores.json", dict[str, Any], "run `dvc repro`").items()}
+
+
+def differing(one: Finished, other: Finished, equal: str) -> str:
+    """What makes two trainings no fair pair, with both values, or ''."""
+    for key in (*COMPARED, "images_seen" if equal == "images" else "batches"):
+        a, b = one.facts.get(key, "not recorded"), other.facts.get(key, "not recorded")
+        if a != b:
+            return f"{key} {a} and {b}"
+    return ""
