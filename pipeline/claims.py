@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline import files, figures, folders, stage
+from pipeline import figures, files, folders, stage
 from pipeline.evidence import forest, trainings, verdicts, wording
 from pipeline.evidence.verdicts import Ruling
 from pipeline.params import reading
