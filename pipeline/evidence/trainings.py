@@ -2,6 +2,7 @@
 import math
 import statistics
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -10,13 +11,15 @@ from pipeline import folders, records
 from pipeline.errors import InputError
 
 CURVE = ("distance", "best", "unsteadiness")  # what is taken from the curve of distances
+NEARLY = 0.03  # whole epochs of other batch sizes do not have exactly as many mini-batches
 COMPARED = ("data", "reference", "device", "dtype", "fast", "torch")  # equal in trainings that are compared
 
 
 @dataclass(frozen=True)
 class Finished:
     """A finished training: its distances along the curve with the images seen at each, what it may be compared by, the
-    signs of a collapse that it ended with, and its scores, if it was scored.
+    signs of a collapse that it ended with, and its scores, if it was scored; `inside` are the names of those of stage
+    internals, which looks into one training of a run.
     """
     seed: int
     images_seen: list[float]
@@ -24,6 +27,7 @@ class Finished:
     facts: dict[str, str]
     signs: list[str]
     scores: dict[str, Any]
+    inside: frozenset[str] = frozenset()
 
     def value(self, of: str) -> float | None:
         """A number of the curve, or a score; None where there is none."""
@@ -64,21 +68,23 @@ def _read(run: str, seed: int, inside: bool) -> Finished:
     except (OSError, ValueError, KeyError, IndexError) as error:
         raise InputError(f"{folder}: not what a training writes ({error}); run `dvc repro -f train@{run}-{seed}`"
                          ) from None
+    scored = _scores(folders.report("evaluate", run, seed))
+    looked = _scores(folders.report("internals", run)) if inside else {}
     return Finished(seed, seen, curve, {str(key): str(value) for key, value in facts.items()},
-                    [str(sign) for sign, begins in state.items() if begins], _scores(run, seed, inside))
+                    [str(sign) for sign, begins in state.items() if begins], looked | scored,
+                    frozenset(looked) - scored.keys())
 
 
-def _scores(run: str, seed: int, inside: bool) -> dict[str, Any]:
-    """The scores of stage evaluate and, where the training is the one that it looks `inside`, of stage internals."""
-    places = [folders.report("evaluate", run, seed), *([folders.report("internals", run)] if inside else [])]
-    return {key: value for place in reversed(places) if (place / "scores.json").exists()
-            for key, value in records.read(place / "scores.json", dict[str, Any], "run `dvc repro`").items()}
+def _scores(folder: Path) -> dict[str, Any]:
+    path = folder / "scores.json"
+    return records.read(path, dict[str, Any], "run `dvc repro`") if path.exists() else {}
 
 
 def differing(one: Finished, other: Finished, equal: str) -> str:
     """What makes two trainings no fair pair, with both values, or ''."""
-    for key in (*COMPARED, "images_seen" if equal == "images" else "batches"):
+    budget = "images_seen" if equal == "images" else "batches"
+    for key in (*COMPARED, budget):
         a, b = one.facts.get(key, "not recorded"), other.facts.get(key, "not recorded")
-        if a != b:
+        if a != b and not (key == "batches" and abs(math.log(float(a) / float(b))) < NEARLY):
             return f"{key} {a} and {b}"
     return ""

@@ -120,6 +120,9 @@ def _compared(empty: Ruling, one: Mapping[int, Finished], other: Mapping[int, Fi
 def _bounded(empty: Ruling, found: Mapping[tuple[str, int], Finished]) -> Ruling:
     """How far the number of each training is on the claimed side of its bound."""
     claim, values, used, reasons = empty.claim, [], [], []
+    inside = any(claim.of in training.inside for training in found.values())  # which has looked into one of each run
+    empty = replace(empty, planned=len(claim.runs) * (1 if inside else empty.planned))
+    found = {key: training for key, training in found.items() if not inside or training.inside}
     for (run, seed), training in found.items():
         numbers = [training.value(name) for name in (claim.of, claim.minus or claim.over) if name]
         if None in numbers:
@@ -133,7 +136,6 @@ def _bounded(empty: Ruling, found: Mapping[tuple[str, int], Finished]) -> Ruling
             continue
         values.append(number - claim.at_least if claim.at_least is not None else (claim.at_most or 0.0) - number)
         used.append((seed, training))
-    empty = replace(empty, planned=empty.planned * len(claim.runs))
     return _with(empty, [seed for seed, _ in used], values, [training for _, training in used], reasons)
 
 

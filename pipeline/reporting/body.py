@@ -5,8 +5,8 @@ from typing import Any
 
 from pipeline import folders
 from pipeline.params.study import Study
-from pipeline.reporting import (headlines, inside, other_studies, plots, provenance, rounding, runs, search_results,
-                                signs, tables)
+from pipeline.reporting import (claims_page, headlines, inside, other_studies, plots, provenance, rounding, runs,
+                                search_results, signs, tables)
 from pipeline.reporting.blocks import Block, Card, Cards, Heading, Items, Paragraph, Report, Terms
 from pipeline.reporting.changes import change
 from pipeline.reporting.meanings import FEW, PROBE, RECOGNITION
@@ -21,7 +21,7 @@ def report(study: Study, results: list[Result], controls: dict[str, Any], pictur
     title = f"DCGAN on {other_studies.described(study.data)}: " + (
         f"{len(results)} runs compared" if len(results) > 1 else "one run")
     found: list[Block] = [
-        Heading(1, title), Paragraph(lead(study, results), "lead"),
+        Heading(1, title), Paragraph(lead(study, results), "lead"), *claims_page.blocks(),
         Heading(2, "In short", "in-short"), Cards([card(result, best, len(results), names) for result in results]),
         Paragraph(key_to_cards(results, names, controls), "note"),
         Items(headlines.sentences(results, names, controls, changes)),

@@ -59,6 +59,8 @@ def test_trainings_that_differ_in_more_are_no_pair(change: dict[str, str], told:
 def test_equal_mini_batches_are_another_fairness() -> None:
     found = arms([2.0, 2.1, 2.0], images_seen="256")
     assert ruled(replace(BETTER, equal="batches"), found, 3).verdict == "holds"
+    nearly = arms([2.0, 2.1, 2.0], images_seen="256", batches="10.2")
+    assert ruled(replace(BETTER, equal="batches"), nearly, 3).verdict == "holds"
     assert ruled(replace(BETTER, equal="batches"), arms([2.0, 2.0], batches="11"), 2).verdict == "undecided"
 
 
@@ -111,6 +113,16 @@ def test_scores_are_subtracted_and_divided() -> None:
     assert "lacks other" in ruled(Claim(runs=["a"], of="other", at_most=1), found, 2).reason
 
 
+def test_one_training_of_each_run_is_looked_into() -> None:
+    found = {run: {seed: finished(seed, 1, {"other": 1.0}) for seed in (0, 1, 2)} for run in ("a", "b")}
+    for run, value in (("a", 0.5), ("b", 0.6)):
+        found[run][0] = replace(found[run][0], scores={"walk": value}, inside=frozenset({"walk"}))
+    one = ruled(Claim(runs=["a", "b"], of="walk", at_most=1), found, 3)
+    assert one.planned == 2 and one.values == pytest.approx([0.5, 0.4]) and one.verdict == "undecided"
+    del found["b"]
+    assert "1 of 2 trainings" in ruled(Claim(runs=["a", "b"], of="walk", at_most=1), found | {"b": {}}, 3).reason
+
+
 def test_collapsed_trainings_are_counted_and_never_left_out() -> None:
     found = arms([1.5, 1.6, 1.55])
     found["b"][1] = replace(found["b"][1], signs=["distance"])
@@ -130,7 +142,8 @@ def test_unsteadiness_is_of_the_second_half_and_blind_to_a_trend() -> None:
 def test_a_sentence_says_the_interval_and_the_verdict() -> None:
     one = ruled(BETTER, arms([1.5, 1.6, 1.55]), 3)
     text = wording.sentence(one)
-    assert "Over 3 pairs of seeds" in text and "1.55 (1.43 to 1.68) times" in text and text.endswith("beyond a factor of 1.25.")
+    assert "Over 3 pairs of seeds" in text and "1.55 (1.43 to 1.68) times" in text
+    assert text.endswith("beyond a factor of 1.25.")
     assert wording.says("mine", BETTER) == "a is better than b"
 
 

@@ -1,0 +1,83 @@
+"""The ledger: verdicts on the claims of this study and, in the repository's report, of all others."""
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline import folders, records
+from pipeline.errors import InputError
+from pipeline.reporting.blocks import Block, Details, Figures, Heading, Items, Paragraph, Picture, Table
+
+AGAIN = "run `dcgan claims` in its study"
+HEADS = ["claim", "source", "study", "verdict", "effect (95 % interval)", "trainings"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A claim of a study, '' for the repository's own, as stage claims has ruled on it."""
+    study: str
+    ruling: dict[str, Any]
+
+    @property
+    def decided(self) -> bool:
+        """Whether there is a verdict."""
+        return bool(self.ruling["verdict"] != "undecided")
+
+    @property
+    def cells(self) -> list[str]:
+        """The row of the table."""
+        one = self.ruling
+        count = f"{one['trainings']} of {one['planned']}" if one["planned"] else "–"
+        return [one["says"], one["source"], self.study or "this", one["verdict"], one["stated"] or "–", count]
+
+
+def read(home: Path, name: str) -> list[Row]:
+    """The rulings of the study in the folder `home`; none where stage claims has not run."""
+    path = home / folders.report("claims") / "claims.json"
+    return [Row(name, one) for one in records.read(path, list[dict[str, Any]], AGAIN)] if path.exists() else []
+
+
+def blocks() -> list[Block]:
+    """The section, nothing where nothing is claimed."""
+    homes = [("", Path())]
+    if not folders.study():
+        homes += [(home.name, home) for home in sorted((folders.repository() / folders.STUDIES).glob("*"))]
+    rows: list[Row] = []
+    problems: list[Block] = []
+    for name, home in homes:
+        try:
+            rows += read(home, name)
+        except (InputError, OSError) as error:
+            problems.append(Paragraph(f"Not readable: {error}", "absent"))
+    if not rows:
+        return problems
+    decided, open_ = [one for one in rows if one.decided], [one for one in rows if not one.decided]
+    found: list[Block] = [Heading(2, "Do the claims hold?", "claims"), *problems, Paragraph(summary(rows))]
+    if decided:
+        found += [Table(HEADS, [one.cells for one in decided], left=4, label="Claims that trainings have decided"),
+                  Items([f"**{one.ruling['says']}**: {one.ruling['sentence']}" for one in decided])]
+    pictures = [Picture(path, f"Ratios of the claims of {name or 'this study'} with their intervals",
+                        f"{name or 'This study'}: ratios and 95 % intervals. Ticks: the least ratio that counts.")
+                for name, home in homes if (path := home / folders.report("claims") / "forest.png").exists()]
+    if pictures:
+        found.append(Figures(pictures, "plot"))
+    if open_:
+        inside: list[Block] = []
+        for study, ones in itertools.groupby(open_, key=lambda one: one.study):
+            group = list(ones)
+            inside += [Paragraph(f"`{study}`" if study else "This study"),
+                       Items([f"{one.ruling['says']} ({one.ruling['source'] or 'no source'}). {one.ruling['sentence']}"
+                              for one in group])]
+        found.append(Details(f"{len(open_)} undecided claims, and what each lacks", inside))
+    return found
+
+
+def summary(rows: list[Row]) -> str:
+    """How many claims are decided, and how."""
+    counts = {verdict: sum(one.ruling["verdict"] == verdict for one in rows)
+              for verdict in ("holds", "reversed", "no effect", "undecided")}
+    said = ", ".join(f"{count} {words}" for count, words in zip(counts.values(), (
+        "hold", "are reversed", "make no difference", "are undecided")))
+    return (f"Of {len(rows)} claims {said}. Each is decided by trainings of several seeds, by a rule that was set "
+            "before: docs/claims.md. An effect like ×1.5 is the other run's number over that of the one that is "
+            "claimed to be better.")
