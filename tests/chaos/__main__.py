@@ -1,12 +1,14 @@
 """The long form: `python -m tests.chaos PART --share 0.1`. It prints what failed, and a table of figures."""
 import argparse
 import random
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from tests.chaos import cases, figures, points
+from tests.chaos import cases, figures, fire, points, repro
 from tests.chaos.figures import Figures
 from tests.chaos.points import Undisturbed
 
@@ -19,6 +21,9 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=1.0, help="of the points of kills and faults; default 1")
     parser.add_argument("--only", nargs="+", default=list(cases.CASES), metavar="COMMAND",
                         help="commands of kills and faults; default: all")
+    parser.add_argument("--times", type=int, default=10, help="how often a search or `dvc repro` is begun; default 10")
+    parser.add_argument("--rounds", type=int, default=20, help="disturbances of each search; default 20")
+    parser.add_argument("--trials", type=int, default=20, help="of each search; default 20")
     given = parser.parse_args()
     found = [PARTS[part](given) for part in given.parts or PARTS]
     print(figures.table(found))
@@ -48,7 +53,35 @@ def disturbed(part: str, plans: Callable[[Undisturbed], list[points.Plan]], give
     return found
 
 
-PARTS: dict[str, Callable[[argparse.Namespace], Figures]] = {"kills": kills, "faults": faults}
+def searches(kind: str, given: argparse.Namespace) -> Figures:
+    """Searches on the journal or on PostgreSQL."""
+    drawn = random.Random(given.seed)
+    part = f"{kind}, {given.trials} trials, {given.rounds} disturbances each"
+    with Figures(part, given.seed).timed() as found, tempfile.TemporaryDirectory(prefix="chaos-") as place:
+        made = cases.base(Path(place).resolve() / "made")
+        for number in range(given.times):
+            folder = Path(place).resolve() / str(number)
+            found.count(f"search {number}", fire.burn(made, folder, kind, given.trials, given.rounds, drawn))
+    return found
+
+
+def repros(given: argparse.Namespace) -> Figures:
+    """`dvc repro`, which is killed at a random moment and begun again."""
+    drawn = random.Random(given.seed)
+    with Figures("repro", given.seed).timed() as found, tempfile.TemporaryDirectory(prefix="chaos-") as place:
+        folder = Path(place).resolve()
+        made = cases.base(folder / "made")
+        whole = repro.project(made, folder / "whole")
+        seconds, expected = repro.complete(whole), repro.outputs(whole)
+        for number in range(given.times):
+            found.count(f"repro {number}", repro.problems(made, folder / str(number), expected, seconds, drawn))
+            shutil.rmtree(folder / str(number))
+    return found
+
+
+PARTS: dict[str, Callable[[argparse.Namespace], Figures]] = {
+    "kills": kills, "faults": faults, "journal": partial(searches, fire.JOURNAL),
+    "database": partial(searches, fire.DATABASE), "repro": repros}
 
 if __name__ == "__main__":
     main()
