@@ -22,8 +22,8 @@ TAKES_SPACE = ("open", "touch", "write", "mkdir", "symlink", "fsync")  # what a 
 class Plan:
     """At which operation, counted from 1, what happens: SIGKILL at `moment`, or OSError(`error`) in its place.
 
-    0 is none. A write that is TORN has put half of its bytes in the file. ENOSPC lasts: from the operation on, whatever
-    takes space fails.
+    0 is none. A write that is TORN has put half of its bytes in the file. Two errors last from the operation on: ENOSPC
+    for whatever takes space, and EROFS for everything.
     """
     at: int = 0
     moment: str = BEFORE
@@ -53,8 +53,8 @@ class Watcher:
             due, plan = self.count == self.plan.at, self.plan
             if due and not plan.error and plan.moment == BEFORE:
                 self._end()
-            full = plan.error == errno.ENOSPC and plan.at and self.count >= plan.at and name in TAKES_SPACE
-            if plan.error and due or full:
+            lasts = plan.error == errno.EROFS or plan.error == errno.ENOSPC and name in TAKES_SPACE
+            if plan.error and (due or lasts and self.count > plan.at):
                 if half is not None:
                     half()
                 raise OSError(plan.error, os.strerror(plan.error), where)

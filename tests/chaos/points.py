@@ -16,6 +16,7 @@ from tests.chaos.cases import PARTIAL, Case, Ended, Running, prepared
 from tests.chaos.operations import AFTER, BEFORE, TORN, Plan
 
 FAULTS = (errno.ENOSPC, errno.EIO, errno.EACCES)
+READ_ONLY = Plan(1, BEFORE, errno.EROFS)
 KILLED = -9
 AWAY, OLD, NEW = "away", "old", "new"
 # Names that differ from run to run, locks, copies of torn lines. A kill while Optuna gives its lock back leaves a link;
@@ -50,8 +51,8 @@ def kills(found: Undisturbed) -> list[Plan]:
 
 
 def faults(found: Undisturbed) -> list[Plan]:
-    """Every operation that fails, in three ways."""
-    return [Plan(at, BEFORE, error) for at in range(1, len(found.operations) + 1) for error in FAULTS]
+    """Every operation that fails, in three ways; and a folder that is read-only."""
+    return [READ_ONLY, *(Plan(at, BEFORE, error) for at in range(1, len(found.operations) + 1) for error in FAULTS)]
 
 
 def problems(case: Case, made: Path, plan: Plan, expected: Undisturbed) -> list[str]:

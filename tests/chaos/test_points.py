@@ -25,7 +25,7 @@ def test_a_command_that_is_disturbed_ends_in_the_same_bytes(case: Case, made: Pa
     expected = points.undisturbed(case, made)
     possible = points.kills(expected)
     drawn = chance.sample(possible, min(MOST, max(1, len(possible) // 10)))
-    for plan in [*drawn, chance.choice(points.faults(expected))]:
+    for plan in [*drawn, chance.choice(points.faults(expected)), points.READ_ONLY]:
         assert not points.problems(case, made, plan, expected), (plan, expected.operations[plan.at - 1])
 
 
