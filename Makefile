@@ -1,4 +1,4 @@
-# make: the study's report · make search · make dashboard · make ui · make test · make lint · make bench. Everything runs in .venv, which the first call creates.
+# make: the study's report · make search · make dashboard · make ui · make test · make chaos · make lint · make bench. Everything runs in .venv, which the first call creates.
 SHELL := /bin/bash
 PYTHON ?= python3
 PORT ?= 5000
@@ -6,7 +6,7 @@ DASHBOARD_PORT ?= 8080
 ACTIVATE := source .venv/bin/activate
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: all search dashboard test test-all lint ui bench
+.PHONY: all search dashboard test test-all chaos lint ui bench
 .DEFAULT_GOAL := all
 
 all: .venv/installed  ## fetch, train, score and report the runs of params.yaml
@@ -25,6 +25,9 @@ test: .venv/test  ## the tests without the slow ones, as many at a time as there
 
 test-all: .venv/test  ## every test
 	$(ACTIVATE) && pytest -n auto --dist loadgroup
+
+chaos: .venv/test  ## kills, faults and damaged files, in all their numbers: many hours; docs/promises.md has shorter ones
+	$(ACTIVATE) && python -m tests.chaos && DCGAN_CHAOS_EXAMPLES=5000 pytest tests/chaos/test_fuzz.py
 
 lint: .venv/lint  ## style, order of imports, types
 	$(ACTIVATE) && flake8 pipeline tests benchmarks && isort --check pipeline tests benchmarks && mypy

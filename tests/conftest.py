@@ -50,7 +50,9 @@ SMALL: dict[str, Any] = {
     "claims": {},
 }
 PRELOADED = [f"pipeline.{name}" for name in ("fetch", "reference", "controls", "train", "evaluate", "internals",
-                                             "transfer", "search", "report")] + ["sklearn.datasets"]
+                                             "transfer", "search", "report")] + ["sklearn.datasets", "torch._dynamo"]
+
+FORKS = multiprocessing.get_context("forkserver")
 
 Params = Callable[..., None]
 
@@ -166,15 +168,14 @@ def started(name: str, *words: str | Path, folder: Path | None = None, environme
             ) -> tuple[Any, Callable[[], tuple[str, str]]]:
     """The process of a stage that has begun, and what reads its output and errors so far."""
     where = folder or Path.cwd()
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
+    FORKS.set_forkserver_preload(PRELOADED)
     logs = where / ".logs"
     logs.mkdir(exist_ok=True)
     base = logs / f"{name}-{len(list(logs.iterdir()))}"
     files = [base.with_suffix(".out"), base.with_suffix(".err")]
     for file in files:
         file.touch()
-    process = context.Process(target=_stage, args=(
+    process = FORKS.Process(target=_stage, args=(
         name, [str(word) for word in words], str(where), dict(os.environ) | (environment or {}), *map(str, files)))
     process.start()
     return process, lambda: (files[0].read_text(), files[1].read_text())

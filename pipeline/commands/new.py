@@ -5,10 +5,11 @@ Its params.yaml differs from the other study's as you ask, and is yours to edit.
 import argparse
 import io
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pipeline import files, folders
+from pipeline import files, folders, temporary
 from pipeline.errors import InputError, suggestion
 
 EXAMPLE = "example: dcgan new mine --from udacity-svhn --epochs 2 --width 0.5 --data eurosat"
@@ -50,6 +51,8 @@ def run(given: argparse.Namespace) -> None:
         raise InputError(f"{given.name!r}: expected a name of letters, digits, - and _") from None
     folder = folders.repository() / folders.STUDIES / given.name
     if folder.exists():
+        with suppress(OSError), temporary.folder(folder):  # of a command that was killed when its study was done
+            pass
         raise InputError(f"{folder}: is there already; choose another name")
     source = source_of(given.source)
     reading.load(source)
@@ -59,13 +62,13 @@ def run(given: argparse.Namespace) -> None:
     change(content, given)
     buffer = io.BytesIO()
     yaml.dump(content, buffer)
-    with files.replacing(folder) as temporary:
-        (temporary / reading.PARAMS).write_bytes(buffer.getvalue())
+    with files.replacing(folder) as made:
+        (made / reading.PARAMS).write_bytes(buffer.getvalue())
         try:
-            reading.load(temporary / reading.PARAMS)
+            reading.load(made / reading.PARAMS)
         except InputError as error:
-            raise InputError(str(error).replace(str(temporary), str(folder))) from None
-        link(temporary)
+            raise InputError(str(error).replace(str(made), str(folder))) from None
+        link(made)
     print(f"{folder}: edit its params.yaml; `cd {os.path.relpath(folder)} && dvc repro report` trains, scores and "
           "reports it")
 

@@ -63,3 +63,10 @@ def test_what_cannot_be_is_one_line_and_nothing_is_written(
         command("new", *words)
     assert message in str(error.value) and "\n" not in str(error.value)
     assert sorted(repository.rglob("*")) == before
+
+
+def test_what_a_killed_command_left_beside_its_finished_study_goes(repository: Path) -> None:
+    (repository / "studies/.guidelines.dcgan-partial").mkdir()
+    with pytest.raises(InputError, match="is there already"):
+        command("new", "guidelines")
+    assert not [*repository.rglob(".*partial")] and (repository / "studies/guidelines/params.yaml").exists()
