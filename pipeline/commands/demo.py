@@ -20,7 +20,7 @@ STATISTICS = 500  # images behind the batch-norm statistics that samples are gen
 NEXT = f"""\
 Three commands to go on with (`source .venv/bin/activate` makes dcgan known):
   dcgan sample {MODEL} demo/fours.png --label 4 --generator ema    # fours only
-  dcgan walk {MODEL} demo/walk6.gif --label 6 --generator ema     # another walk
+  dcgan explore {MODEL} demo/explore.html --generator ema         # a page to move through the latent space
   make                                                               # the study itself: over an hour"""
 
 
