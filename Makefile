@@ -1,4 +1,4 @@
-# make: the study's report · make search · make dashboard · make ui · make test · make chaos · make lint · make bench. Everything runs in .venv, which the first call creates.
+# make: the study's report · make demo · make search · make dashboard · make ui · make test · make chaos · make lint · make bench. Everything runs in .venv, which the first call creates.
 SHELL := /bin/bash
 PYTHON ?= python3
 PORT ?= 5000
@@ -6,12 +6,18 @@ DASHBOARD_PORT ?= 8080
 ACTIVATE := source .venv/bin/activate
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: all search dashboard test test-all chaos lint ui bench
+.PHONY: all hint demo search dashboard test test-all chaos lint ui bench
 .DEFAULT_GOAL := all
 
-all: .venv/installed  ## fetch, train, score and report the runs of params.yaml
+all: hint .venv/installed  ## fetch, train, score and report the runs of params.yaml
 	$(ACTIVATE) && dcgan check && dvc repro report
 	@echo "The report is reports/report.html; \`make ui\` shows the runs, \`make search\` looks for better ones."
+
+hint:
+	@echo "\`make demo\` shows digits from a small training within a minute, once the packages are installed."
+
+demo: .venv/installed  ## digits from nothing in a minute, in demo/
+	@$(ACTIVATE) && dcgan demo
 
 search: .venv/installed  ## Optuna's search for better runs
 	$(ACTIVATE) && dcgan check && dvc repro search

@@ -1,1 +1,1 @@
-"""What people type beside the stages: dcgan sample, walk, compare, promote, new, dashboard."""
+"""What people type beside the stages: dcgan demo, sample, walk, explore, compare, promote, new, dashboard."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # torch takes seconds, which --help does not have
 
     from pipeline.gan.build import Stack
     from pipeline.gan.checkpoint import Model
+    from pipeline.gan.devices import Device
     from pipeline.gan.networks import Network
     from pipeline.params.sections import Sampling
 
@@ -45,11 +46,18 @@ def opened(model: str, generator: str = "last") -> Iterator[OpenedGenerator]:
             raise InputError(f"{model}: a model in MLflow is one generator: drop --generator {generator}")
         yield _logged(model)
         return
-    from pipeline.gan import checkpoint, devices, sampling
     from pipeline.latent import rows
+    with trained(Path(model), generator) as (found, G, device):
+        yield OpenedGenerator(found.network, lambda asked: rows.images(G, found.network, asked, device))
+
+
+@contextmanager
+def trained(folder: Path, generator: str = "last") -> "Iterator[tuple[Model, Stack, Device]]":
+    """The model in a run's or training's folder, one of its generators as the stages sample with it, and its device."""
+    from pipeline.gan import checkpoint, devices, sampling
     from pipeline.params import reading
     from pipeline.params.sections import Hardware
-    folder = training(Path(model))
+    folder = training(folder)
     found = checkpoint.load_model(folder)
     G, statistics = chosen(found, generator, folder)
     params = next((parent / reading.PARAMS for parent in folder.absolute().parents
@@ -57,7 +65,7 @@ def opened(model: str, generator: str = "last") -> Iterator[OpenedGenerator]:
     device = devices.choose(reading.load(params).hardware if params else Hardware())
     G.to(device.device)
     with sampling.evaluating(G, found.network, statistics, device):
-        yield OpenedGenerator(found.network, lambda asked: rows.images(G, found.network, asked, device))
+        yield found, G, device
 
 
 def chosen(model: "Model", generator: str, folder: Path) -> "tuple[Stack, Sampling]":
