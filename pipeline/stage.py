@@ -34,6 +34,10 @@ def main(stage: Callable[..., None]) -> None:
             code.check(name)
     except (InputError, DivergedError, ScoreError, OSError, MemoryError) as error:
         sys.exit(printable(f"{name}: {str(error) or 'out of memory'}"))
+    except RuntimeError as error:
+        if "DefaultCPUAllocator" not in str(error):  # PyTorch has no type of its own for a CPU without memory
+            raise
+        sys.exit(f"{name}: out of memory")
     except KeyboardInterrupt as interrupt:
         print(f"{name}: interrupted{f' by {interrupt}' if str(interrupt) else ''}", file=sys.stderr)
         if isinstance(interrupt, stopping.Stopped):

@@ -58,7 +58,9 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     (InputError("no such thing"), "fetch: no such thing"), (DivergedError("nan"), "fetch: nan"),
     (ScoreError("too few"), "fetch: too few"),
     (OSError(28, "No space left on device", "x"), "fetch: [Errno 28] No space left on device: 'x'"),
-    (MemoryError(), "fetch: out of memory"), (KeyboardInterrupt(), 130)])
+    (MemoryError(), "fetch: out of memory"),
+    (RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory: you tried to "
+                  "allocate 9 bytes."), "fetch: out of memory"), (KeyboardInterrupt(), 130)])
 def test_foreseen_errors_become_a_line_and_a_status(quiet: None, error: BaseException, status: str | int) -> None:
     def failing() -> None:
         """Fails."""

@@ -1,6 +1,7 @@
 """What a search found, as files: tables, the winner, pictures, and a page. The same trials give the same bytes."""
 import io
 import math
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pandas as pd
 from ruamel.yaml import YAML
 
-from pipeline import files, stage
+from pipeline import files, stage, temporary
 from pipeline.params.searching import KNOBS, Space
 from pipeline.params.sections import Run
 from pipeline.params.study import Study
@@ -27,19 +28,21 @@ def write(report: Path, study: Study, name: str, score: str, trials: pd.DataFram
     texts = {"best.yaml": best(name, search), "trials.csv": csv(trials), "seeds.csv": csv(repeats)}
     if all((report / file).exists() and (report / file).read_text() == text for file, text in texts.items()) and (
             report / "report.md").exists():
+        with suppress(OSError), temporary.folder(report):  # which removes what a killed worker left beside it
+            pass
         return numbers  # another worker was first, and DVC may be reading
-    with files.replacing(report) as temporary:
+    with files.replacing(report) as new:
         for file, text in texts.items():
-            files.write(temporary / file, text.encode())
-        stage.write_scores(temporary / "scores.json", numbers)
-        search_plots.history(trials, score, temporary / "history.png")
-        search_plots.slices(trials, knobs, score, temporary / "slices.png")
-        search_plots.importances(weights, temporary / "importances.png")
-        search_plots.seeds(search, temporary / "seeds.png")
+            files.write(new / file, text.encode())
+        stage.write_scores(new / "scores.json", numbers)
+        search_plots.history(trials, score, new / "history.png")
+        search_plots.slices(trials, knobs, score, new / "slices.png")
+        search_plots.importances(weights, new / "importances.png")
+        search_plots.seeds(search, new / "seeds.png")
         if len(study.search.objectives) == 2:
-            search_plots.front(trials, score, temporary / "front.png")
-        page = temporary / "report.md"
-        files.write(page, pages.markdown(Report("", blocks(search, study, name, weights, numbers, temporary)), page))
+            search_plots.front(trials, score, new / "front.png")
+        page = new / "report.md"
+        files.write(page, pages.markdown(Report("", blocks(search, study, name, weights, numbers, new)), page))
     return numbers
 
 

@@ -95,7 +95,10 @@ class Journal(JournalFileBackend):
             try:
                 yield
             finally:
-                self.lock.release()
+                try:
+                    self.lock.release()
+                except RuntimeError as error:  # what Optuna makes of an OSError
+                    raise OSError(errno.EIO, f"{error}; nothing is lost", f"{self.path}.lock") from None
 
 
 def mend(path: Path) -> None:

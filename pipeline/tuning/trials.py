@@ -53,7 +53,7 @@ def attempt(setup: Setup, study: Study, trial: Trial) -> None:
         tqdm.write(f"trial {trial.number}: this process was silent for so long that another took it", file=sys.stderr)
     except BaseException as error:
         release(study, trial, error)
-        if isinstance(error, FAULTS):
+        if isinstance(error, FAULTS) or "DefaultCPUAllocator" in str(error):  # a CPU without memory has no type
             raise InputError(f"trial {trial.number}: {said(error)}; nothing is lost: mend that and start again to go "
                              "on") from None
         raise

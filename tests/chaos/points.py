@@ -20,9 +20,8 @@ READ_ONLY = Plan(1, BEFORE, errno.EROFS)
 KILLED = -9
 AWAY, OLD, NEW = "away", "old", "new"
 # Names that differ from run to run, locks, copies of torn lines. A kill while Optuna gives its lock back leaves a link;
-# one when a classifier has just been kept, an empty folder; one when reports/search was just replaced, the old one.
-SCRATCH = (".work/processes/", ".work/optuna.", ".logs/", "optuna.log.torn", "optuna.log.lock", "optuna_artifacts/",
-           "reports/.search.dcgan-partial")
+# one when a classifier has just been kept, an empty folder.
+SCRATCH = (".work/processes/", ".work/optuna.", ".logs/", "optuna.log.torn", "optuna.log.lock", "optuna_artifacts/")
 
 
 @dataclass(frozen=True)

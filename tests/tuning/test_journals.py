@@ -112,3 +112,16 @@ def test_a_tail_longer_than_what_is_read_at_a_time_is_found(tmp_path: Path) -> N
     path.write_bytes(b"line\n" + b"x" * 3 * journals.CHUNK)
     journals.mend(path)
     assert path.read_bytes() == b"line\n"
+
+
+def test_an_error_while_optuna_gives_its_lock_back_is_the_machines(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "optuna.log").touch()
+    backend = journals.Journal(tmp_path / "optuna.log", tmp_path / "optuna.new")
+
+    def failing() -> None:
+        raise RuntimeError("Error: did not possess lock")
+
+    monkeypatch.setattr(backend.lock, "release", failing)
+    with pytest.raises(OSError, match="did not possess lock; nothing is lost.*optuna.log.lock"):
+        backend.append_logs([{"op_code": 0}])
