@@ -70,6 +70,7 @@ CASES = {case.name: case for case in (
     Case(("evaluate", "test4", "0"), ("reports/evaluate/test4/seed0",)),
     Case(("internals", "test4"), ("reports/internals/test4",)),
     Case(("transfer", "own"), ("reports/transfer/own/scores.json",)),
+    Case(("claims",), ("reports/claims",)),
     Case(("search",), ("reports/search",)),
     Case(("report",), ("reports/report", "reports/report.md", "reports/report.html", "reports/metrics.json")),
     Case(("promote",), ("params.yaml",)),
@@ -81,7 +82,7 @@ INPUTS = ("code", "pictures", "params.yaml", "dvc.yaml", "data", "models", "repo
 def base(folder: Path) -> Path:
     """Makes `folder` a study in which every stage but the search has run."""
     (folder / "code").mkdir(parents=True)
-    for name in code.STAGES:
+    for name in code.stages():
         (folder / "code" / name).write_text(fingerprints()[name])
     write_params(folder / "params.yaml", TINY)
     found = digits.arrays()
@@ -124,7 +125,7 @@ def prepared(case: Case, made: Path, folder: Path) -> Path:
 def fingerprints() -> dict[str, str]:
     """What code.fingerprint says; a process needs a second or two for it."""
     return {name: code.fingerprint(name) for name in (
-        *code.STAGES, "scores.classifier", "scores.frechet", "scores.reference_model", "tuning.trials")}
+        *code.stages(), "scores.classifier", "scores.frechet", "scores.reference_model", "tuning.trials")}
 
 
 def remove(path: Path) -> None:
@@ -183,7 +184,7 @@ def _run(words: tuple[str, ...], folder: Path, logs: Path, plan: Plan, first: Ca
     if first is not None:
         first()
     operations.watch(folder, logs / "operations", plan)
-    if words[0] in code.STAGES:
+    if words[0] in code.stages():
         stage.main(getattr(importlib.import_module(f"pipeline.{words[0]}"), words[0]))
     else:
         sys.argv = ["dcgan", *words]
