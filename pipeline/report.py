@@ -18,7 +18,7 @@ REPORTS = Path("reports")
 
 
 def report() -> None:
-    """Writes reports/report.md, report.html and metrics.json, and the folder reports/report of plots and films."""
+    """Writes reports/report.md, details.md, report.html, metrics.json, and the folder reports/report of pictures."""
     study = reading.load()
     found = [results.read(name, run, study.seeds, REPORTS) for name, run in study.runs.items()]
     controls = records.read(folders.report("controls") / "scores.json", dict[str, float], "run `dvc repro controls`")
@@ -31,7 +31,8 @@ def report() -> None:
         files.write(temporary / "curves.csv", curves(found).to_csv(index=False, float_format="%.6g").encode())
         films(study, temporary)
     page = body.report(study, found, controls, pictures)
-    files.write(REPORTS / "report.md", pages.markdown(page, REPORTS / "report.md"))
+    for path, content in pages.two_pages(page, REPORTS / "report.md", REPORTS / "details.md").items():
+        files.write(path, content)
     files.write(REPORTS / "report.html", pages.html(page, REPORTS / "report.html", pages.Album(dark)))
     files.write(REPORTS / "metrics.json", (json.dumps(metrics(found), indent=2) + "\n").encode())
 

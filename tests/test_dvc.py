@@ -22,7 +22,7 @@ STAGES = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 RUNS = {"test1": {"batch": 64, "lr": 1e-4, "beta1": 0.9, "leak": 0.3},
         "test4": {"batch": 100, "lr": 2e-4, "beta1": 0.5, "leak": 0.2}}
 TRAININGS = ["test1-0", "test4-0"]
-EVERYTHING = {"code", "fetch", "reference", "controls", "internals@test4", "report",
+EVERYTHING = {"code", "fetch", "reference", "controls", "internals@test4", "claims", "report",
               *(f"{name}@{key}" for name in ("train", "evaluate") for key in TRAININGS)}
 
 
@@ -169,7 +169,8 @@ def test_the_study_in_a_fresh_clone(fresh: Path) -> None:
 
     parameters = (clone / "params.yaml").read_text()
     change_params(clone / "params.yaml", {"runs.test4.lr": 1e-3})
-    assert ran(dvc(clone, "repro", "report")) == {"train@test4-0", "evaluate@test4-0", "internals@test4", "report"}
+    changed = {"train@test4-0", "evaluate@test4-0", "internals@test4", "claims", "report"}
+    assert ran(dvc(clone, "repro", "report")) == changed
     (clone / "params.yaml").write_text(parameters)
     output = dvc(clone, "repro", "report")
     assert "train@test4-0" not in ran(output) and "is cached - skipping run" in output
@@ -248,7 +249,7 @@ def test_a_search_and_its_promoted_winner(clone: Path) -> None:
     result = subprocess.run([sys.executable, "-m", "pipeline", "promote", "--anyway"], cwd=clone, capture_output=True,
                             text=True)
     assert result.returncode == 0 and "runs.searched is" in result.stdout
-    assert ran(dvc(clone, "repro", "report")) == {"train@searched-0", "evaluate@searched-0", "report"}
+    assert ran(dvc(clone, "repro", "report")) == {"train@searched-0", "evaluate@searched-0", "claims", "report"}
     page = (clone / "reports/report.md").read_text()
     assert "| searched |" in page and "searched: samples" in page
 

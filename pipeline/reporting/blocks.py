@@ -18,10 +18,14 @@ class Block:
 
 @dataclass(frozen=True)
 class Heading(Block):
-    """A heading of a level from 1; those with an anchor are in the table of contents."""
+    """A heading of a level from 1; those with an anchor are in the table of contents.
+
+    What stands under one of level 2 that is `apart` has a Markdown page of its own.
+    """
     level: int
     text: str
     anchor: str = ""
+    apart: bool = False
 
 
 @dataclass(frozen=True)

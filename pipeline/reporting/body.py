@@ -71,7 +71,7 @@ def key_to_cards(results: list[Result], names: Names, controls: dict[str, Any]) 
 def search() -> list[Block]:
     """The section on the search, if there has been one."""
     found = search_results.read(folders.report("search"))
-    title = Heading(2, "The search", "the-search")
+    title = Heading(2, "The search", "the-search", apart=True)
     if found is None:
         return [title, Paragraph("No search has been reported yet: `dvc repro search` runs one, `dvc repro -f -s "
                                  "report` "
@@ -108,7 +108,7 @@ def meanings(study: Study, results: list[Result], controls: dict[str, Any], name
         pairs.append((f"`{names.few}` ↑", FEW.format(labels=evaluate.labels_per_class)))
     if "D_calls_test_images_real" in scores:
         pairs.append(("`D_calls_training_images_real`, `D_calls_test_images_real`", RECOGNITION))
-    return [Heading(2, "What the numbers mean", "what-the-numbers-mean"),
+    return [Heading(2, "What the numbers mean", "what-the-numbers-mean", apart=True),
             Paragraph(f"{text} ↓ lower is better, ↑ higher."), Terms(pairs)]
 
 
@@ -116,7 +116,7 @@ def internals(study: Study, best: Result) -> list[Block]:
     """What was seen inside the networks."""
     topics, unseen = inside.read(folders.report("internals"), study.internals.runs)
     found: list[Block] = [
-        Heading(2, "Inside the networks", "inside"),
+        Heading(2, "Inside the networks", "inside", apart=True),
         Paragraph("What the DCGAN paper does with z and inside the networks (Radford, Metz and Chintala 2016, arXiv "
                   "1511.06434; the section is named with each).")]
     if unseen:

@@ -78,7 +78,7 @@ def described(data: Any) -> str:
 def blocks(folder: Path) -> list[Block]:
     """The section on other studies."""
     scored, problems = read(folder)
-    found: list[Block] = [Heading(2, "Other studies", "other-studies")]
+    found: list[Block] = [Heading(2, "Other studies", "other-studies", apart=True)]
     found += [Paragraph(f"Not readable: {problem}", "absent") for problem in problems]
     if not scored:
         return [*found, Paragraph("No other study has been scored yet: `cd studies/udacity-svhn && dvc repro report` "

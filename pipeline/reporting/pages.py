@@ -6,7 +6,7 @@ import base64
 import io
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import jinja2
 from markupsafe import Markup, escape
 from PIL import Image, ImageSequence
 
-from pipeline.reporting.blocks import Report
+from pipeline.reporting.blocks import Block, Heading, Items, Paragraph, Report
 
 TEMPLATES = Path(__file__).parent / "templates"
 LIMIT = 9_500_000  # bytes of pictures in the page, as base64
@@ -111,6 +111,27 @@ def markdown(report: Report, page: Path) -> bytes:
     environment.filters["relative"] = lambda path: os.path.relpath(path, page.parent)
     text = environment.get_template("report.md.j2").render(report=report)
     return re.sub(r"\n{3,}", "\n\n", text).strip().encode() + b"\n"
+
+
+def two_pages(report: Report, page: Path, details: Path) -> dict[Path, bytes]:
+    """The report as two Markdown pages in one folder: the sections that stand apart are in `details`, linked to."""
+    near: list[Block] = []
+    apart: list[Block] = []
+    place = near
+    for block in report.blocks:
+        if isinstance(block, Heading) and block.level <= 2:
+            place = apart if block.apart else near
+        place.append(block)
+    links = {block.anchor: f"{details.name}#{re.sub('[^a-z0-9-]', '', block.text.lower().replace(' ', '-'))}"
+             for block in apart if isinstance(block, Heading) and block.apart}
+    if apart:
+        near += [Heading(2, "More"), Items([f"[{block.text}](#{block.anchor})" for block in apart
+                                            if isinstance(block, Heading) and block.apart])]
+    title = [Heading(1, f"{report.title}: details"), Paragraph(f"[The report]({page.name})")]
+    first = markdown(replace(report, blocks=near), page).decode()
+    for anchor, link in links.items():
+        first = first.replace(f"](#{anchor})", f"]({link})")
+    return {page: first.encode(), details: markdown(replace(report, blocks=[*title, *apart]), details)}
 
 
 def html(report: Report, page: Path, album: Album) -> bytes:

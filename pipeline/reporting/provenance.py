@@ -15,7 +15,7 @@ def blocks(study: Study) -> list[Block]:
     known = {f"{run} seed {seed}": facts(folders.model(run, seed) / "model.json")
              for run in study.runs for seed in study.seeds}
     found: list[Block] = [
-        Heading(2, "Where the numbers come from", "provenance"),
+        Heading(2, "Where the numbers come from", "provenance", apart=True),
         Paragraph("Every number and picture is from files under `reports/`, which DVC's stages wrote. `params.yaml` "
                   "has what differs from the defaults in docs/settings.md, `code/` the digest of every module, "
                   "`dvc.lock` those of inputs and outputs, and MLflow the curves, seconds and machines: of a run there "

@@ -72,7 +72,8 @@ CASES = {case.name: case for case in (
     Case(("transfer", "own"), ("reports/transfer/own/scores.json",)),
     Case(("claims",), ("reports/claims",)),
     Case(("search",), ("reports/search",)),
-    Case(("report",), ("reports/report", "reports/report.md", "reports/report.html", "reports/metrics.json")),
+    Case(("report",), ("reports/report", "reports/report.md", "reports/details.md", "reports/report.html",
+                       "reports/metrics.json")),
     Case(("promote",), ("params.yaml",)),
     Case(("new", "mine"), ("studies/mine",), again="is there already; choose another name"),
 )}

@@ -151,6 +151,7 @@ def write(path: Path, facts: Any) -> None:
 
 
 def reported(reports: Path) -> tuple[str, str]:
-    """The report of what is there, as Markdown and as HTML; the study is the current folder."""
+    """The report of what is there, both its Markdown pages and as HTML; the study is the current folder."""
     report.report()
-    return (reports / "report.md").read_text(), (reports / "report.html").read_text()
+    markdown = "\n".join((reports / name).read_text() for name in ("report.md", "details.md"))
+    return markdown, (reports / "report.html").read_text()

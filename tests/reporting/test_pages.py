@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from pipeline.reporting import pages
+from pipeline.reporting.blocks import Heading, Paragraph, Report
 from tests.conftest import Params
 from tests.reporting import made_up
 
@@ -73,6 +74,7 @@ def test_the_page_is_whole_and_loads_nothing(reports: Path) -> None:
 def test_both_forms_say_the_same(reports: Path) -> None:
     """Every word of a paragraph, a list and a table of the Markdown is in the page, in the same order."""
     markdown, text = made_up.reported(reports)
+    markdown = re.sub(r"## More.*?\(report\.md\)\n", "", markdown, flags=re.DOTALL).replace("](details.md#", "](#")
     shown = "".join(Reader(text).text.replace("\N{NO-BREAK SPACE}", " ").split())
     place = shown.index("Settingsandchiefscores")
     for line in markdown.split("## The runs")[1].splitlines():
@@ -145,3 +147,21 @@ def test_tables_sort_in_a_browser(reports: Path, tmp_path: Path) -> None:
     rows = re.findall(r'<th scope="row">(?:<i [^>]*></i>)?(?:<em>)?([^<]+)', table)
     assert rows == ["test1", "test2", "test3", "test4", "real test images", "raw pixels"]
     assert 'aria-sort="descending"' in table and "CONSOLE" not in found.stderr
+
+
+def test_the_first_markdown_page_is_short_and_links_to_the_other(reports: Path) -> None:
+    made_up.reported(reports)
+    first, details = ((reports / name).read_text() for name in ("report.md", "details.md"))
+    assert len(first.splitlines()) < 250
+    headings = set(re.findall(r"^## (.+)$", details, re.M))
+    assert headings == {"The search", "Other studies", "What the numbers mean", "Inside the networks",
+                        "Where the numbers come from"}
+    assert not headings & set(re.findall(r"^## (.+)$", first, re.M)) and "](report.md)" in details
+    links = set(re.findall(r"\]\(details\.md#([a-z-]+)\)", first))
+    assert links == {heading.lower().replace(" ", "-") for heading in headings} and "](#" not in first
+
+
+def test_a_page_without_details_is_one_page() -> None:
+    page = Report("t", [Heading(1, "t"), Paragraph("a")])
+    found = pages.two_pages(page, Path("a.md"), Path("b.md"))
+    assert b"More" not in found[Path("a.md")] and found[Path("b.md")].startswith(b"# t: details")
