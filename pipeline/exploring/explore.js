@@ -84,7 +84,7 @@ function showSamples() {
 get("seed").addEventListener("input", showSamples);
 get("new-samples").addEventListener("click", () => { get("seed").value = anySeed(); showSamples(); });
 
-// Between four images: bilinear interpolation of z.
+// Between four images: bilinear interpolation of z, as long as z of the prior are: G has seen no shorter ones.
 const corners = [...document.querySelectorAll("#pad canvas")], point = get("point");
 let four = drawn(4, 1), place = [0.5, 0.5];
 corners.forEach((canvas, i) => {
@@ -96,7 +96,8 @@ function showPoint() {
   point.style.left = `${100 * right}%`;
   point.style.top = `${100 * down}%`;
   get("place").textContent = `${Math.round(100 * right)} % to the right, ${Math.round(100 * down)} % down`;
-  draw(get("mixed"), sum(four, [(1 - right) * (1 - down), right * (1 - down), (1 - right) * down, right * down]));
+  const shares = [(1 - right) * (1 - down), right * (1 - down), (1 - right) * down, right * down];
+  draw(get("mixed"), sum(four, shares.map(share => share / Math.hypot(...shares))));
 }
 function showSquare() {
   four.forEach((z, i) => draw(corners[i], z));
