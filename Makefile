@@ -6,7 +6,7 @@ DASHBOARD_PORT ?= 8080
 ACTIVATE := source .venv/bin/activate
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: all hint demo search dashboard test test-all chaos lint ui bench
+.PHONY: all hint demo search dashboard test test-all chaos lint publish ui bench
 .DEFAULT_GOAL := all
 
 all: hint .venv/installed  ## fetch, train, score and report the runs of params.yaml
@@ -37,6 +37,9 @@ chaos: .venv/test  ## kills, faults and damaged files, in all their numbers: man
 
 lint: .venv/lint  ## style, order of imports, types
 	$(ACTIVATE) && flake8 pipeline tests benchmarks && isort --check pipeline tests benchmarks && mypy
+
+publish: .venv/installed  ## models and data to a DVC remote, from where clones have them by `dvc pull`: make publish REMOTE=…
+	@$(ACTIVATE) && dcgan publish "$(REMOTE)"
 
 ui: .venv/installed  ## MLflow on this project's runs
 	@$(ACTIVATE) && python -m pipeline.tracking.ui $(PORT)

@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from pipeline.errors import DivergedError, InputError, ScoreError, printable, suggestion
 
-COMMANDS = ("demo", "new", "check", "sample", "walk", "explore", "compare", "promote", "dashboard", "sync")
+COMMANDS = ("demo", "new", "check", "sample", "walk", "explore", "compare", "promote", "dashboard", "sync", "publish")
 STAGES = {
     "code": "record whose behaviour has changed", "fetch": "bring the data set",
     "reference": "fit the classifiers that distances are measured with",

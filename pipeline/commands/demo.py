@@ -46,7 +46,7 @@ def make() -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # two are slower on so small a network when anything else runs
     try:
-        train(MODEL)
+        train(MODEL, seconds=SECONDS)
         for words in (["sample", str(MODEL), str(SAMPLES), "--n", "100", "--generator", "ema"],
                       ["walk", str(MODEL), str(WALK), "--label", "3", "--generator", "ema"]):
             show(words)
