@@ -287,7 +287,7 @@ ROWS: list[Row] = [
     ("no such seed", "train test4 7", nothing, "no seed 7; there are 0"),
     ("a seed that is no number", "train test4 x", nothing, "invalid int value: 'x'"),
     ("no such transfer", "transfer x", nothing, "x"),
-    ("a negative port", "dashboard -1", nothing, "-1"),
+    ("a negative port", "dashboard -1", nothing, "port -1: expected one from 0 to 65535"),
     ("a port that is no number", "dashboard http", nothing, "invalid int value: 'http'"),
     ("a dashboard before a search", "dashboard", nothing, "optuna.log: not found"),
     ("a study of a bad name", "new ../x", nothing, "'../x': expected a name of letters"),

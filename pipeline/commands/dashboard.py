@@ -29,6 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> None:
     """Serves optuna-dashboard on the storage and the store of artifacts of params.yaml."""
+    if not 0 <= given.port <= 65535:
+        raise InputError(f"port {given.port}: expected one from 0 to 65535")
     import optuna_dashboard
 
     from pipeline.params import reading
@@ -39,9 +41,6 @@ def run(given: argparse.Namespace) -> None:
         raise InputError(f"{journal}: not found: there is no search yet; `dvc repro search` begins one")
     storage = storages.open_storage(url, folders.repository())
     app = optuna_dashboard.wsgi(storage.backend, artifact_store=artifacts.opened(search.artifacts))
-    try:
-        with make_server(given.host, given.port, app, server_class=Server, handler_class=Quiet) as server:
-            print(f"The trials are at http://{given.host}:{server.server_port}/dashboard", flush=True)
-            server.serve_forever()
-    except OverflowError:
-        raise InputError(f"port {given.port}: expected one from 0 to 65535") from None
+    with make_server(given.host, given.port, app, server_class=Server, handler_class=Quiet) as server:
+        print(f"The trials are at http://{given.host}:{server.server_port}/dashboard", flush=True)
+        server.serve_forever()

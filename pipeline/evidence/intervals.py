@@ -14,7 +14,7 @@ LEVEL = 0.95
 MOST = 100  # seeds that are looked at when asking how many would decide
 
 
-class Effect(NamedTuple):
+class Estimate(NamedTuple):
     """A mean and its 95 % t-interval, which is infinite for one value."""
     mean: float
     low: float
@@ -27,10 +27,10 @@ class Decision(NamedTuple):
     p: float
 
 
-def effect(values: list[float]) -> Effect:
+def effect(values: list[float]) -> Estimate:
     """The mean of at least one value, with its interval."""
     mean, half = statistics.fmean(values), half_width(values, len(values))
-    return Effect(mean, mean - half, mean + half)
+    return Estimate(mean, mean - half, mean + half)
 
 
 def half_width(values: list[float], n: int) -> float:

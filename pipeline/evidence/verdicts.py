@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pipeline.evidence import intervals, trainings
-from pipeline.evidence.intervals import Effect
+from pipeline.evidence.intervals import Estimate
 from pipeline.evidence.trainings import Finished
 from pipeline.params.claiming import Claim
 
@@ -41,21 +41,21 @@ class Ruling:
     more: int | None = None
 
     @property
-    def effect(self) -> Effect | None:
+    def effect(self) -> Estimate | None:
         """The mean of the values and its interval."""
         return intervals.effect(self.values) if self.values else None
 
     @property
-    def stated(self) -> Effect | None:
+    def stated(self) -> Estimate | None:
         """The second run's number over the first's, or the number that is bounded, with its interval."""
         if self.effect is None:
             return None
         if self.claim.better:
-            return Effect(*(math.exp(value) if value < 700 else math.inf for value in self.effect))
+            return Estimate(*(math.exp(value) if value < 700 else math.inf for value in self.effect))
         if self.claim.at_least is not None:
-            return Effect(*(value + self.claim.at_least for value in self.effect))
+            return Estimate(*(value + self.claim.at_least for value in self.effect))
         mean, low, high = ((self.claim.at_most or 0.0) - value for value in self.effect)
-        return Effect(mean, high, low)
+        return Estimate(mean, high, low)
 
     @property
     def bounds(self) -> tuple[float, float]:

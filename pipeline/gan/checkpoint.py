@@ -76,7 +76,7 @@ class Described(TypedDict):
     violate: NotRequired[list[str]]
 
 
-class Facts(TypedDict):
+class ModelFacts(TypedDict):
     """What model.json has at least; `sha256` are digests of the files beside it."""
     network: Described
     leak: Annotated[float, Field(ge=0, lt=1)]
@@ -147,7 +147,7 @@ def load_model(folder: Path, data: str = "") -> Model:
 
     Or when it was trained on other data than those with the digest `data`, if that is given.
     """
-    facts = records.read(folder / "model.json", Facts, "run `dvc repro` to train it")
+    facts = records.read(folder / "model.json", ModelFacts, "run `dvc repro` to train it")
     try:
         network, nets = _described(folder, facts)
         for name, net in nets.items():

@@ -13,7 +13,7 @@ HEADS = ["claim", "source", "study", "verdict", "effect (95 % interval)", "train
 
 
 @dataclass(frozen=True)
-class Row:
+class Claimed:
     """A claim of a study, '' for the repository's own, as stage claims has ruled on it."""
     study: str
     ruling: dict[str, Any]
@@ -31,10 +31,10 @@ class Row:
         return [one["says"], one["source"], self.study or "this", one["verdict"], one["stated"] or "–", count]
 
 
-def read(home: Path, name: str) -> list[Row]:
+def read(home: Path, name: str) -> list[Claimed]:
     """The rulings of the study in the folder `home`; none where stage claims has not run."""
     path = home / folders.report("claims") / "claims.json"
-    return [Row(name, one) for one in records.read(path, list[dict[str, Any]], AGAIN)] if path.exists() else []
+    return [Claimed(name, one) for one in records.read(path, list[dict[str, Any]], AGAIN)] if path.exists() else []
 
 
 def blocks() -> list[Block]:
@@ -42,7 +42,7 @@ def blocks() -> list[Block]:
     homes = [("", Path())]
     if not folders.study():
         homes += [(home.name, home) for home in sorted((folders.repository() / folders.STUDIES).glob("*"))]
-    rows: list[Row] = []
+    rows: list[Claimed] = []
     problems: list[Block] = []
     for name, home in homes:
         try:
@@ -72,7 +72,7 @@ def blocks() -> list[Block]:
     return found
 
 
-def summary(rows: list[Row]) -> str:
+def summary(rows: list[Claimed]) -> str:
     """How many claims are decided, and how."""
     counts = {verdict: sum(one.ruling["verdict"] == verdict for one in rows)
               for verdict in ("holds", "reversed", "no effect", "undecided")}

@@ -11,7 +11,7 @@ from pipeline.params.searching import SEARCHABLE
 from pipeline.reporting import rounding
 from pipeline.reporting.blocks import Block, Details, Figures, Heading, Paragraph, Picture, Table
 from pipeline.tuning import analysis
-from pipeline.tuning.analysis import Effect
+from pipeline.tuning.analysis import Advantage
 
 PICTURES = {
     "seeds": ("Scores of the candidates at the study's length, by seed",
@@ -65,7 +65,7 @@ class SearchOutcome:
         return self.trials.iloc[self.best]
 
     @property
-    def effect(self) -> Effect | None:
+    def effect(self) -> Advantage | None:
         """How the best candidate compares with the run that had to be beaten; None where no seed has both."""
         return None if self.known is None else analysis.effect(self.repeats, self.best, self.known, self.score)
 
@@ -132,7 +132,7 @@ def winner(search: SearchOutcome) -> str:
     return f"**Nothing beats {known}.** {found}: {times}; it {why}."
 
 
-def ratio(effect: Effect) -> str:
+def ratio(effect: Advantage) -> str:
     """exp of the effect with its 95 % interval."""
     if not math.isfinite(effect.low):
         return f"{math.exp(effect.ln):.2f} (one seed, no interval)"

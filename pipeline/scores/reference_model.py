@@ -22,7 +22,7 @@ from pipeline.scores.frechet import Moments
 FILE = "reference.safetensors"
 
 
-class Facts(TypedDict):
+class ReferenceFacts(TypedDict):
     """What reference.json has at least; `data` and `sha256` are digests."""
     data: str
     shape: tuple[int, int, int]
@@ -81,7 +81,7 @@ def save(folder: Path, net: Classifier, moments: Moments, facts: dict[str, Any])
 
 def load(folder: Path, data_digest: str) -> Reference:
     """The reference in `folder`; InputError when it is missing, damaged or made from other data."""
-    facts = records.read(folder / "reference.json", Facts, "run `dvc repro reference`")
+    facts = records.read(folder / "reference.json", ReferenceFacts, "run `dvc repro reference`")
     try:
         if facts["data"] != data_digest:
             raise InputError(f"{folder}: made from other data ({facts['data'][:12]}…, not {data_digest[:12]}…); "

@@ -93,7 +93,7 @@ def load(address: str) -> tuple[dict[str, Any], Callable[[Tensor], np.ndarray]]:
     return made.facts["network"], images
 
 
-class Facts(TypedDict):
+class FlavourFacts(TypedDict):
     """What a logged generator is asked by."""
     network: Described
     z_dim: int
@@ -108,7 +108,7 @@ def _read(folder: Path) -> "Generator":
 
     from pipeline.tracking.serving import Generator
     flavour = reading.yaml(folder / "MLmodel")["flavors"]["python_function"]
-    facts = TypeAdapter(Facts).validate_python(flavour["config"])
+    facts = TypeAdapter(FlavourFacts).validate_python(flavour["config"])
     network = literature.network(**flavour["config"]["network"])
     if any(getattr(network, name) != facts[name] for name in ("z_dim", "prior", "classes", "low")):
         raise ValueError("its facts are not those of its network")

@@ -111,7 +111,7 @@ def means(repeats: pd.DataFrame, score: str) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class Effect:
+class Advantage:
     """The mean over `seeds` of ln(score of one run / score of another), and its 95 % interval; NaN for one seed."""
     ln: float
     low: float
@@ -129,7 +129,7 @@ class Effect:
         return self.low > 0
 
 
-def effect(repeats: pd.DataFrame, one: int, other: int, score: str) -> Effect | None:
+def effect(repeats: pd.DataFrame, one: int, other: int, score: str) -> Advantage | None:
     """The effect of training candidate `one` instead of `other`, paired by seed, by Student's t of the differences.
 
     None when no seed has both.
@@ -141,7 +141,7 @@ def effect(repeats: pd.DataFrame, one: int, other: int, score: str) -> Effect | 
     mean, n = float(found.mean()), len(found)
     error = float(found.std()) / math.sqrt(n)
     width = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * error if n > 1 else math.nan
-    return Effect(mean, mean - width, mean + width, n)
+    return Advantage(mean, mean - width, mean + width, n)
 
 
 def agreement(trials: pd.DataFrame, repeats: pd.DataFrame, score: str) -> pd.DataFrame:

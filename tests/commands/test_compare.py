@@ -53,7 +53,9 @@ def test_a_run_beside_itself_differs_in_nothing(reports: Path) -> None:
 def study_of(home: Path, reports: Path, distances: dict[str, list[float]], probes: dict[str, list[float]]) -> None:
     """A study like guidelines with these runs, whose distances and probes are those of seeds 0, 1 and on."""
     home.mkdir(parents=True)
-    (home / "params.yaml").write_text((ROOT / "studies/guidelines/params.yaml").read_text())
+    seeds = list(range(len(next(iter(distances.values())))))
+    text = (ROOT / "studies/guidelines/params.yaml").read_text().replace("seeds: [0, 1, 2, 3, 4]", f"seeds: {seeds}")
+    (home / "params.yaml").write_text(text)
     for name, values in distances.items():
         for seed, value in enumerate(values):
             place = Path(name) / f"seed{seed}"
