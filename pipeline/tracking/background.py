@@ -4,9 +4,9 @@ The thread hands what a stage reports to the store. While MLflow is slow, locked
 `.work/tracking/`, and tried again; what is left at the end stays there until `dcgan sync`. So does an entry that MLflow
 refuses, and those behind it go on.
 """
-import queue
 import threading
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,14 @@ CIRCUIT = Circuit()
 
 
 class BackgroundTracker(Tracker):
-    """Puts what is reported in a queue; a thread writes it to `store` in order."""
+    """Takes what is reported at once; a thread writes it to `store` in order."""
 
     def __init__(self, store: Store, circuit: Circuit | None = None):
         self.store = store
         self.circuit = circuit or CIRCUIT
         self.kept = kept.new(store.opening.description.name)
-        self.entries: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
+        self.arrived: deque[Entry | None] = deque()
+        self.news = threading.Event()
         self.pending = [Entry("describe", {}), Entry("params", {}), Entry("data", {})]
         self.refused: list[Entry] = []
         self.saved: list[Entry] = []  # what the kept folder has: some of both
@@ -47,13 +48,13 @@ class BackgroundTracker(Tracker):
     def metrics(self, values: dict[str, float], images_seen: int) -> None:
         now = int(time.time() * 1000)
         rows = [(key, float(value), now, images_seen) for key, value in values.items()]
-        self.entries.put(Entry("metrics", {"rows": rows}))
+        self._put(Entry("metrics", {"rows": rows}))
 
     def image(self, key: str, picture: Image, images_seen: int) -> None:
-        self.entries.put(Entry("image", {"key": key, "picture": picture, "step": images_seen}))
+        self._put(Entry("image", {"key": key, "picture": picture, "step": images_seen}))
 
     def tags(self, tags: dict[str, str]) -> None:
-        self.entries.put(Entry("tags", {"tags": tags}))
+        self._put(Entry("tags", {"tags": tags}))
 
     def model(self, G: nn.Module, network: dict[str, Any], scores: dict[str, float], images_seen: int) -> None:
         try:
@@ -63,10 +64,10 @@ class BackgroundTracker(Tracker):
         except Exception as error:  # whatever the disk and torch.export raise
             self.circuit.say("model", f"the generator cannot be exported ({connection.reason(error)})")
             return
-        self.entries.put(Entry("model", {"graph": graph, "network": network, "scores": scores, "step": images_seen}))
+        self._put(Entry("model", {"graph": graph, "network": network, "scores": scores, "step": images_seen}))
 
     def file(self, path: Path) -> None:
-        self.entries.put(Entry("file", {"path": path}))
+        self._put(Entry("file", {"path": path}))
 
     @property
     def address(self) -> str:
@@ -75,14 +76,12 @@ class BackgroundTracker(Tracker):
 
     def close(self, status: str) -> None:
         """Ends the run; returns when MLflow has everything or, as soon as it does not answer, when all is kept."""
-        self.entries.put(Entry("close", {"status": status, "ended": int(time.time() * 1000)}))
-        self.entries.put(None)
+        self._put(Entry("close", {"status": status, "ended": int(time.time() * 1000)}))
+        self._put(None)
         self._wait()
         with self.lock:
             self.given_up = True
-            while not self.entries.empty():
-                if (entry := self.entries.get_nowait()) is not None:
-                    self.pending.append(entry)
+            self._take()
             self._keep()
             self.kept.release() if self.saved else self.kept.clear()
 
@@ -142,17 +141,30 @@ class BackgroundTracker(Tracker):
                                              f"({reason}); kept in {self.kept.folder}")
                     self._keep()
 
+    def _put(self, entry: Entry | None) -> None:
+        """Hands an entry, or None behind the last, to the thread; never waits for it."""
+        self.arrived.append(entry)
+        self.news.set()
+
     def _collect(self) -> bool:
-        """Moves what arrives in FLUSH_SECONDS to `pending`, metrics merged; True when it was the last."""
+        """Moves what arrives in FLUSH_SECONDS to `pending`; True when it was the last."""
         until = time.monotonic() + FLUSH_SECONDS
         while (left := until - time.monotonic()) > 0:
-            try:
-                entry = self.entries.get(timeout=left)
-            except queue.Empty:
-                return False
-            if entry is None:
+            self.news.wait(left)
+            self.news.clear()
+            if self._take():
                 return True
-            with self.lock:
+        return False
+
+    def _take(self) -> bool:
+        """Moves what has arrived to `pending`, metrics merged; True when it was the last.
+
+        Under the lock, so that no entry is in neither when the run is closed.
+        """
+        with self.lock:
+            while self.arrived:
+                if (entry := self.arrived.popleft()) is None:
+                    return True
                 last = self.pending[-1] if self.pending and self.pending[-1] not in self.saved[-1:] else None
                 if entry.method == "metrics" and last and last.method == "metrics":
                     last.arguments["rows"].extend(entry.arguments["rows"])

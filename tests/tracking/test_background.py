@@ -123,6 +123,19 @@ def test_what_mlflow_misses_is_on_disk_while_the_run_goes_on(quick: Path) -> Non
     assert [entry.method for entry in in_folders(quick)] == [*(entry.method for entry in entries), "close"]
 
 
+def test_what_the_thread_has_in_hand_when_the_run_is_closed_is_kept(quick: Path) -> None:
+    tracker = BackgroundTracker(Away(failures=float("inf")))
+    until = time.monotonic() + 20
+    while not tracker.circuit.open and time.monotonic() < until:
+        time.sleep(0.02)
+    with tracker.lock:  # as it is while the folder is written
+        report(tracker)
+        time.sleep(0.5)
+        tracker.close("FINISHED")
+    assert [entry.method for entry in in_folders(quick)] == [
+        "describe", "params", "data", "metrics", "image", "metrics", "close"]
+
+
 def test_a_store_that_hangs_costs_a_moment_once(
         quick: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(connection, "answers", lambda opened: False)
