@@ -3,12 +3,13 @@
 They are in the repository's scratch folder, under a digest of everything that decides about them, so that studies of
 the same images share them.
 """
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
-from pipeline import code, folders, progress, stage
+from pipeline import code, folders, progress, stage, temporary
 from pipeline.data.images import Dataset
 from pipeline.errors import InputError
 from pipeline.gan.devices import Device
@@ -31,6 +32,8 @@ def fitted(dataset: Dataset, params: ReferenceFit, number: int, device: Device, 
         fit, dataset.digest, part, device.facts, code.digest("scores.classifier"), code.digest("scores.frechet")))
     try:
         reference_model.load(folder, dataset.digest)
+        with suppress(OSError), temporary.folder(folder):
+            pass  # what a process left that was killed when it had just kept the classifier
     except InputError:  # not there, or damaged
         images = dataset.train_images if kept is None else dataset.train_images[kept]
         labels = dataset.train_labels if kept is None else dataset.train_labels[kept]

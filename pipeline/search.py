@@ -148,6 +148,7 @@ def work(setup: Setup, study: Study, orders: Sequence[Order], n_trials: int, hou
                 tqdm.write("search: waiting for the trials of other workers", file=sys.stderr)
             waiting = True
             time.sleep(POLL_SECONDS)
+    studies.tidy(study)
 
 
 def age(study: Study) -> float:

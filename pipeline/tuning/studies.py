@@ -7,6 +7,7 @@ A trial counts once it is COMPLETE, PRUNED or FAILED for a `reason`. One that is
 process, or was interrupted: the next worker takes it up first, as a trial that is a `retry_of` the first attempt. When
 ATTEMPTS processes have died on it without a newer checkpoint than they began from, it has FAILED.
 """
+import shutil
 import threading
 import time
 import warnings
@@ -97,6 +98,14 @@ def finished(study: Study) -> list[FrozenTrial]:
 def scratch(study: Study, trial: FrozenTrial | Trial, kind: str) -> Path:
     """Where all attempts at this trial keep their checkpoint; `kind` stands for what it trains."""
     return folders.work("search", study.study_name, f"{first(trial)}-{kind}")
+
+
+def tidy(study: Study) -> None:
+    """Removes what workers that were killed left of finished trials."""
+    done = {str(first(trial)) for trial in finished(study)}
+    for folder in folders.work("search", study.study_name).glob("*-*"):
+        if folder.name.partition("-")[0] in done:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _checkpoint(study: Study, number: int) -> int:
