@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from pipeline import code, files, folders, observing, room, stage
+from pipeline import code, files, folders, observing, room, stage, stopping
 from pipeline.data import images
 from pipeline.data.images import Dataset
 from pipeline.errors import InputError
@@ -90,9 +90,10 @@ def _train(name: str, seed: int) -> None:
         if first:
             tracking.tags({"model": checkpoint.save_model(model, state.G, state.D, facts, others)})
     if first:
-        write(report, curves, scratch / "samples", comparable(facts))
-        (scratch / observing.STATE).unlink(missing_ok=True)  # first: a half-removed folder must not be resumed
-        shutil.rmtree(scratch)
+        with stopping.patiently():  # once the checkpoint is gone, a stage that fails would train everything again
+            write(report, curves, scratch / "samples", comparable(facts))
+            (scratch / observing.STATE).unlink(missing_ok=True)  # first: a half-removed folder must not be resumed
+            shutil.rmtree(scratch)
 
 
 def further(observer: Observer, state: State, curves: Curves, facts: dict[str, Any]) -> dict[str, bytes]:
