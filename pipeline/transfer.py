@@ -22,22 +22,23 @@ def transfer(name: str) -> None:
                          f"{', '.join(study.transfers) or 'none'}")
     source = study.transfers[name].model
     dataset = images.load(folders.data(study.data.name))
-    model = checkpoint.load_model(Path(source))
-    network, facts = model.network, model.facts
+    D, network, facts = checkpoint.load_discriminator(Path(source))
     if dataset.classes < 2:
         raise InputError(f"{folders.data(study.data.name)}: has one class only; a probe needs two")
     if dataset.shape != network.image:
         raise InputError(f"params.yaml: transfers.{name}.model = {source}: takes images of {network.image}; the "
                          f"study's have {dataset.shape} (channels, height, width)")
-    scores = discriminator.of(model.D, network, facts["leak"], facts["seed"], dataset, study.evaluate,
+    scores = discriminator.of(D, network, facts["leak"], facts.get("seed", 0), dataset, study.evaluate,
                               devices.choose(study.hardware))
     scores |= discriminator.of_pixels(dataset, study.evaluate)
-    protocol = {"trained_on": facts["data"], "probed_on": dataset.digest, "images_seen": facts["images_seen"]}
+    length = {key: facts[key] for key in ("images_seen", "trained") if key in facts}  # who published may not say it
+    protocol = {"trained_on": facts.get("data"), "probed_on": dataset.digest} | length
     stage.write_scores(folders.report("transfer", name) / "scores.json", scores | protocol)
 
-    tags = {"trained": model.digest, "data": dataset.digest, "transfer": name}
+    trained = facts["sha256"].get("generator.safetensors", "")  # MLflow's run of the training has it as a tag too
+    tags = {"trained": trained, "data": dataset.digest, "transfer": name}
     with tracker.run(Description(name, {"model": source}, dataset.meta, tags, same="transfer")) as tracking:
-        tracking.metrics(scores, facts["images_seen"])
+        tracking.metrics(scores, facts.get("images_seen", 0))
     print(f"{name}: " + ", ".join(f"{key} {value:.4g}" for key, value in scores.items()))
 
 

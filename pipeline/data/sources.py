@@ -36,16 +36,28 @@ LARGEST = 1 << 30  # bytes of a file, as it comes and unpacked; the largest ther
 FAILURES = (OSError, EOFError, ValueError, LookupError, RecursionError, zlib.error, http.client.HTTPException,
             tarfile.TarError, subprocess.SubprocessError)
 OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # for which no source is to blame
-# MD5 guards against damage, not against forgers: nothing that is only pinned by it may be executed.
+BLOB = "git's blob id"
+# By the length of the digest. A blob's id is SHA-1 of its length and content. MD5 and SHA-1 guard against damage, not
+# against forgers: nothing that is only pinned by them may be executed.
 ALGORITHMS: dict[int, tuple[str, Callable[[], Any]]] = {
-    32: ("MD5", partial(hashlib.md5, usedforsecurity=False)), 64: ("SHA-256", hashlib.sha256)}
+    32: ("MD5", partial(hashlib.md5, usedforsecurity=False)), 40: (BLOB, partial(hashlib.sha1, usedforsecurity=False)),
+    64: ("SHA-256", hashlib.sha256)}
 
 
 def fetch(title: str, digests: dict[str, str], folder: Path, sources: Iterable[tuple[str, Source]], local: str) -> None:
-    """`folder` holds the files of `digests` (name: SHA-256 or MD5), valid; what already was is not fetched again.
+    """`folder` holds the files of a data set; InputError says what data.directory should hold, `local`."""
+    try:
+        bring(title, digests, folder, sources)
+    except InputError as error:
+        raise InputError(f"{error}. Ways out: set data.directory in params.yaml to a folder with {local}, or set "
+                         "data.name to digits, which needs no network") from None
 
-    The sources (name, function) are asked in order, each for what is still missing. InputError when that does not give
-    them all: it names each source and why it failed; `local` says what data.directory should hold.
+
+def bring(title: str, digests: dict[str, str], folder: Path, sources: Iterable[tuple[str, Source]]) -> None:
+    """`folder` holds the files of `digests` (name: digest, one of ALGORITHMS), valid.
+
+    What already was is not fetched again. The sources (name, function) are asked in order, each for what is still
+    missing. InputError when that does not give them all: it names each source and why it failed.
     """
     missing = [file for file, digest in digests.items() if not valid(folder / file, digest)]
     if not missing:
@@ -68,9 +80,7 @@ def fetch(title: str, digests: dict[str, str], folder: Path, sources: Iterable[t
             shutil.rmtree(scratch, ignore_errors=True)
         if not missing:
             return
-    raise InputError(f"{title}: no source answered. {'; '.join(failures) or 'None is known'}. Ways out: set "
-                     f"data.directory in params.yaml to a folder with {local}, or set data.name to digits, which needs "
-                     "no network")
+    raise InputError(f"{title}: no source answered. {'; '.join(failures) or 'None is known'}")
 
 
 def valid(path: Path, digest: str) -> bool:
@@ -79,7 +89,7 @@ def valid(path: Path, digest: str) -> bool:
 
 
 def check(path: Path, digest: str) -> None:
-    """ValueError, naming what was found and what was expected, unless `path` has that digest (SHA-256 or MD5)."""
+    """ValueError, naming what was found and what was expected, unless `path` has that digest."""
     if (found := _digest(path, digest)) != digest:
         raise ValueError(f"{path.name}: {path.stat().st_size:,} bytes with {ALGORITHMS[len(digest)][0]} {found[:12]}…, "
                          f"expected {digest[:12]}…")
@@ -183,8 +193,15 @@ def _regular(path: Path) -> Path:
 
 def _digest(path: Path, like: str) -> str:
     """The digest of a file by the algorithm that made `like`, which its length tells."""
+    name, algorithm = ALGORITHMS[len(like)]
     with open(_regular(path), "rb") as file:
-        return hashlib.file_digest(file, ALGORITHMS[len(like)][1]).hexdigest()
+        if name != BLOB:
+            return hashlib.file_digest(file, algorithm).hexdigest()
+        total = algorithm()
+        total.update(f"blob {path.stat().st_size}\0".encode())
+        while part := file.read(PART):
+            total.update(part)
+        return str(total.hexdigest())
 
 
 def _reason(error: Exception) -> str:

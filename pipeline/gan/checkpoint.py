@@ -77,10 +77,15 @@ class Described(TypedDict):
 
 
 class ModelFacts(TypedDict):
-    """What model.json has at least; `sha256` are digests of the files beside it."""
+    """What model.json has at least; `sha256` are digests of the files beside it.
+
+    `layers` is how many of D's convolutions there are, where not all of them are published: there is no G then.
+    """
     network: Described
     leak: Annotated[float, Field(ge=0, lt=1)]
     sha256: dict[str, str]
+    layers: NotRequired[Annotated[int, Field(ge=1)]]
+    seed: NotRequired[Annotated[int, Field(ge=0)]]
     data: NotRequired[str]
     run: NotRequired[dict[str, Any]]
     train: NotRequired[dict[str, Any]]
@@ -117,29 +122,23 @@ def save_model(folder: Path, G: nn.Module, D: nn.Module, facts: dict[str, Any],
     Among the facts are `network`, the arguments of `literature.network`, and `leak`. `others` are further generators,
     by their names in FURTHER, as `weights` has them.
     """
-    content = {"discriminator": weights(D), "generator": weights(G)} | (others or {})
+    return save(folder, {"discriminator": weights(D), "generator": weights(G)} | (others or {}),
+                facts)["generator.safetensors"]
+
+
+def save(folder: Path, content: dict[str, bytes], facts: dict[str, Any]) -> dict[str, str]:
+    """Writes networks, by name, as `weights` has them, and model.json; returns their digests by the files' names."""
     with files.replacing(folder) as temporary:
         for name, tensors in content.items():
             files.write(temporary / f"{name}.safetensors", tensors)
         digests = {f"{name}.safetensors": files.sha256(temporary / f"{name}.safetensors") for name in content}
         files.write(temporary / "model.json", (json.dumps(facts | {"sha256": digests}, indent=2) + "\n").encode())
-    return digests["generator.safetensors"]
+    return digests
 
 
 def weights(net: nn.Module) -> bytes:
     """The weights and buffers of `net` in the format of safetensors."""
     return to_safetensors({key: value.detach().cpu().contiguous() for key, value in net.state_dict().items()})
-
-
-def _described(folder: Path, facts: dict[str, Any]) -> tuple[Network, dict[str, Stack]]:
-    """The network, and its untrained generators and discriminator by the names of their files."""
-    try:
-        network = literature.network(**facts["network"])
-        nets = dict(zip(("generator", "discriminator"), build(network, facts["leak"], torch.Generator())))
-        return network, nets | {name: build(network, facts["leak"], torch.Generator())[0] for name in FURTHER
-                                if f"{name}.safetensors" in facts["sha256"]}
-    except InputError as error:
-        raise InputError(f"{folder / 'model.json'}: {error}") from None
 
 
 def load_model(folder: Path, data: str = "") -> Model:
@@ -148,8 +147,52 @@ def load_model(folder: Path, data: str = "") -> Model:
     Or when it was trained on other data than those with the digest `data`, if that is given.
     """
     facts = records.read(folder / "model.json", ModelFacts, "run `dvc repro` to train it")
+    if "layers" in facts:
+        raise InputError(f"{folder}: has {facts['layers']} layers of a discriminator, which can be probed (`transfers` "
+                         "in params.yaml); expected a generator too")
+    network, nets = _described(folder, facts)
+    nets |= {name: _described(folder, facts)[1]["generator"] for name in FURTHER
+             if f"{name}.safetensors" in facts["sha256"]}
+    _fill(folder, nets, facts)
+    if data and facts.get("data") != data:
+        raise InputError(f"{folder}: trained on data {str(facts.get('data'))[:12]}…, expected {data[:12]}…, those of "
+                         "the study; run `dvc repro`")
+    G, D = nets.pop("generator"), nets.pop("discriminator")
+    return Model(G, D, network, facts, nets)
+
+
+def load_discriminator(folder: Path) -> tuple[Stack, Network, dict[str, Any]]:
+    """D in eval mode, its network, and what model.json says; D has fewer layers where that has `layers`.
+
+    InputError as `load_model` raises it.
+    """
+    facts = records.read(folder / "model.json", ModelFacts, "run `dvc repro` to train it")
+    network, nets = _described(folder, facts)
+    D = nets["discriminator"]
+    if "layers" in facts:
+        D = first_layers(D, facts["layers"])
+    _fill(folder, {"discriminator": D}, facts)
+    return D, network, facts
+
+
+def first_layers(D: Stack, count: int) -> Stack:
+    """D up to the activation behind its convolution number `count`."""
+    activations = [place for place, module in enumerate(D) if isinstance(module, nn.LeakyReLU | nn.ReLU)]
+    return Stack(*list(D)[:activations[count - 1] + 1])
+
+
+def _described(folder: Path, facts: dict[str, Any]) -> tuple[Network, dict[str, Stack]]:
+    """The network, and its untrained generator and discriminator by the names of their files."""
     try:
-        network, nets = _described(folder, facts)
+        network = literature.network(**facts["network"])
+        return network, dict(zip(("generator", "discriminator"), build(network, facts["leak"], torch.Generator())))
+    except InputError as error:
+        raise InputError(f"{folder / 'model.json'}: {error}") from None
+
+
+def _fill(folder: Path, nets: dict[str, Stack], facts: dict[str, Any]) -> None:
+    """Fills `nets`, by the names of their files, in eval mode; InputError when a file is missing or damaged."""
+    try:
         for name, net in nets.items():
             content = (folder / f"{name}.safetensors").read_bytes()
             if files.sha256(folder / f"{name}.safetensors") != facts["sha256"][f"{name}.safetensors"]:
@@ -161,8 +204,3 @@ def load_model(folder: Path, data: str = "") -> Model:
         raise InputError(f"{error.filename}: not found; run `dvc repro` to train it") from None
     except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{folder}: not a model of this project ({str(error).splitlines()[0]})") from None
-    if data and facts.get("data") != data:
-        raise InputError(f"{folder}: trained on data {str(facts.get('data'))[:12]}…, expected {data[:12]}…, those of "
-                         "the study; run `dvc repro`")
-    G, D = nets.pop("generator"), nets.pop("discriminator")
-    return Model(G, D, network, facts, nets)

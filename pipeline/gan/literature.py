@@ -112,6 +112,23 @@ NETWORKS = {
             Labels(), Dense(1, bias=False)),
         weights="normal", optimiser=Adam(epsilon=1e-8, weight_decay=2.5e-5), updates="alternating"),
 
+    # The same, sec. 5.2: svhn/svhn_semisup_analysis.py, whose file of weights is called
+    # svhn_unsup_all_conv_dcgan_100z_gaussian_lr_0.0005_64mb: z is normal, lr .0005, 64 images a batch, 200 epochs.
+    # Weight decay and beta1 are not published: here they are those of the faces.
+    "paper-svhn": Network(
+        image=(3, 32, 32), z_dim=100, prior="normal",
+        generator=(
+            Dense(4 * 4 * 256, bias=False), PAPER_BN, ReLU(), Reshape(256, 4, 4),
+            up_half(128), PAPER_BN, ReLU(),
+            up_half(64), PAPER_BN, ReLU(),
+            up_half(3), Tanh()),
+        discriminator=(
+            conv_half(64), LeakyReLU(),
+            conv_half(128), PAPER_BN, LeakyReLU(),
+            conv_half(256), PAPER_BN, LeakyReLU(),
+            Flatten(), Dense(1, bias=False)),
+        weights="normal", optimiser=Adam(epsilon=1e-8, weight_decay=1e-5), updates="alternating"),
+
     # The same, sec. 5.1; imagenet/load_pretrained.py has D, the length, the size of z and its prior. It has a trained G
     # too, with which nobody has compared this one, D's mirror image. Weight decay, batch size, lr and beta1 are not
     # published: here they are those of the faces.

@@ -1,5 +1,6 @@
 """The other studies of the repository that have been scored: one row for each of their runs."""
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ def probes(scores: dict[str, Any]) -> list[str]:
     old = "probe_accuracy_test"
     probe = old if old in scores else ["", *probes_of(scores)][-1]
     return [probe, f"{probe}_of_untrained_D", f"{probe.removeprefix('probe_')}_of_supervised_CNN",
-            f"{probe}_of_pixels"]
+            re.sub(r"_of_\d+_layers", "", f"{probe}_of_pixels")]
 
 
 def read(folder: Path) -> tuple[list[Scored], list[str]]:
@@ -141,9 +142,12 @@ def transfers(folder: Path) -> Table | None:
     rows = []
     for file in sorted(folder.glob("*/reports/transfer/*/scores.json")):
         scores = json.loads(file.read_text())
-        rows.append([f"{file.parents[3].name}: {file.parent.name}", f"{scores['images_seen']:,}", *(
+        layers = re.search(r"probe_of_(\d+)_layers", " ".join(scores))
+        name = file.parent.name + (f", its first {layers[1]} layers" if layers else "")
+        length = f"{scores['images_seen']:,} images" if "images_seen" in scores else scores.get("trained", "")
+        rows.append([f"{file.parents[3].name}: {name}", length, *(
             rounding.share(scores[name]) if name in scores else "" for name in probes(scores))])
-    return Table(["transfer", "images seen", "probe ↑", "untrained D", "supervised CNN", "raw pixels"], rows,
+    return Table(["transfer", "trained for", "probe ↑", "untrained D", "supervised CNN", "raw pixels"], rows,
                  label="Probes of discriminators on data that they were not trained on") if rows else None
 
 

@@ -158,7 +158,7 @@ class Names:
 
 def probes_of(scores: dict[str, Any]) -> list[str]:
     """The names of the accuracies of D's probes, those of fewest labels first."""
-    return _by_count(scores, r"probe_accuracy_(\d+)_labels")
+    return _by_count(scores, r"probe(?:_of_\d+_layers)?_accuracy_(\d+)_labels")
 
 
 def _by_count(scores: dict[str, Any], pattern: str) -> list[str]:

@@ -3,6 +3,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from pipeline.data.images import Dataset
@@ -45,15 +46,18 @@ def of(D: Stack, network: Network, leak: float, seed: int, dataset: Dataset, sco
     """The linear probe on D's features, with many labels and with few, and the same on D as it was before training.
 
     `leak` and `seed` are those of D's training. `dataset`, of images of D's shape, need not be what D was trained on.
-    The other controls, raw pixels and D's architecture taught the labels, need no trained D: `of_pixels`,
-    `of_supervised`. D is moved to the device, and otherwise stays as it is.
+    D may lack its last layers; the names of its scores say so. The other controls, raw pixels and D's architecture
+    taught the labels, need no trained D: `of_pixels`, `of_supervised`. D is moved to the device, and otherwise stays as
+    it is.
     """
     seen = labelled(dataset, scoring)
     _, untrained = build(network, leak, torch.Generator().manual_seed(seed))
+    whole, layers = len(untrained), sum(isinstance(module, nn.Conv2d) for module in D)
+    probed = "probe" if len(D) == whole else f"probe_of_{layers}_layers"
     scores: dict[str, float] = {}
-    for net, suffix in ((D, ""), (untrained, "_of_untrained_D")):
+    for net, suffix in ((D, ""), (Stack(*list(untrained)[:len(D)]), "_of_untrained_D")):
         features = probe.features(net.to(device.device), network, (seen.images, dataset.test_images, seen.pool), device)
-        scores |= _probes(features, seen, dataset, scoring, suffix)
+        scores |= _probes(features, seen, dataset, scoring, suffix, probed)
     return scores
 
 
@@ -124,7 +128,7 @@ def few(dataset: Dataset, scoring: Evaluate) -> int:
 
 
 def _probes(features: list[np.ndarray], seen: Labelled, dataset: Dataset, scoring: Evaluate,
-            suffix: str) -> dict[str, float]:
+            suffix: str, probed: str = "probe") -> dict[str, float]:
     """Both probes, of features of the labelled images, of the test images, and of the pool of draws."""
     train, test, pool = features
     chief = probe.score(train, seen.labels, test, dataset.test_labels, dataset.classes, scoring.probe_validation,
@@ -132,6 +136,6 @@ def _probes(features: list[np.ndarray], seen: Labelled, dataset: Dataset, scorin
     rare = probe.few_labels(seen.draws, pool, seen.pool_labels, train[seen.kept:], seen.labels[seen.kept:], test,
                             dataset.test_labels, dataset.classes, scoring.probe_C)
     first, second = (f"{count(dataset, scoring)}_labels" for count in (many, few))
-    return {f"probe_accuracy_{first}{suffix}": chief["accuracy_test"], f"probe_C_{first}{suffix}": chief["C"],
-            f"probe_accuracy_{second}{suffix}": rare["accuracy_test"],
-            f"probe_accuracy_{second}_interval{suffix}": rare["interval"]}
+    return {f"{probed}_accuracy_{first}{suffix}": chief["accuracy_test"], f"{probed}_C_{first}{suffix}": chief["C"],
+            f"{probed}_accuracy_{second}{suffix}": rare["accuracy_test"],
+            f"{probed}_accuracy_{second}_interval{suffix}": rare["interval"]}
