@@ -79,7 +79,7 @@ class Described(TypedDict):
 class ModelFacts(TypedDict):
     """What model.json has at least; `sha256` are digests of the files beside it.
 
-    `layers` is how many of D's convolutions there are, where not all of them are published: there is no G then.
+    `layers` is how many of D's convolutions there are, if not all. Without a digest of G there is none.
     """
     network: Described
     leak: Annotated[float, Field(ge=0, lt=1)]
@@ -147,9 +147,9 @@ def load_model(folder: Path, data: str = "") -> Model:
     Or when it was trained on other data than those with the digest `data`, if that is given.
     """
     facts = records.read(folder / "model.json", ModelFacts, "run `dvc repro` to train it")
-    if "layers" in facts:
-        raise InputError(f"{folder}: has {facts['layers']} layers of a discriminator, which can be probed (`transfers` "
-                         "in params.yaml); expected a generator too")
+    if {*facts["sha256"]} == {"discriminator.safetensors"}:
+        raise InputError(f"{folder}: has a discriminator only, which can be probed (`transfers` in params.yaml); "
+                         "expected a generator too")
     network, nets = _described(folder, facts)
     nets |= {name: _described(folder, facts)[1]["generator"] for name in FURTHER
              if f"{name}.safetensors" in facts["sha256"]}
