@@ -5,10 +5,13 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
+from keyword import iskeyword
+from types import ModuleType
 
 from pipeline.errors import DivergedError, InputError, ScoreError, printable, suggestion
 
-COMMANDS = ("demo", "new", "check", "sample", "walk", "explore", "compare", "promote", "dashboard", "sync", "publish")
+COMMANDS = ("demo", "new", "check", "sample", "walk", "explore", "compare", "promote", "dashboard", "sync", "publish",
+            "import")
 STAGES = {
     "code": "record whose behaviour has changed", "fetch": "bring the data set",
     "reference": "fit the classifiers that distances are measured with",
@@ -33,7 +36,7 @@ def main() -> None:
         given = parser().parse_args(words)
         if given.command in STAGES:
             start(given.command, given.words)
-        importlib.import_module(f"pipeline.commands.{given.command}").run(given)
+        module_of(given.command).run(given)
     except (InputError, DivergedError, ScoreError, OSError, MemoryError) as error:
         sys.exit(printable(f"dcgan: {str(error) or 'out of memory'}"))
     except KeyboardInterrupt:
@@ -47,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--version", action="version", version=f"dcgan-laboratory {version('dcgan-laboratory')}")
     commands = made.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name in COMMANDS:
-        module = importlib.import_module(f"pipeline.commands.{name}")
+        module = module_of(name)
         summary = str(module.__doc__).split(": ", 1)[1].split("\n\n")[0].replace("\n", " ")
         module.add_arguments(commands.add_parser(name, help=summary, description=module.__doc__, epilog=module.EXAMPLE,
                                                  formatter_class=argparse.RawDescriptionHelpFormatter))
@@ -57,6 +60,11 @@ def parser() -> argparse.ArgumentParser:
         if name in WORDS:
             stage.add_argument("words", nargs="*", metavar=" ".join(WORDS[name]).upper())
     return made
+
+
+def module_of(command: str) -> ModuleType:
+    """The module of a command; a keyword's has an underscore behind it."""
+    return importlib.import_module(f"pipeline.commands.{command}{'_' if iskeyword(command) else ''}")
 
 
 def command_of(word: str) -> list[str]:

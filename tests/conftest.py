@@ -201,7 +201,7 @@ def _stage(name: str, words: list[str], folder: str, environment: dict[str, str]
 def command(*words: str | Path) -> None:
     """Runs `dcgan WORDS` in this process."""
     given = cli.parser().parse_args([str(word) for word in words])
-    importlib.import_module(f"pipeline.commands.{given.command}").run(given)
+    cli.module_of(given.command).run(given)
 
 
 def python(*words: str | Path, folder: Path | None = None) -> "subprocess.CompletedProcess[str]":

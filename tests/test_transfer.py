@@ -9,6 +9,7 @@ from pipeline.data import digits, images
 from pipeline.errors import InputError
 from pipeline.gan import checkpoint, literature, training
 from pipeline.params.sections import Run
+from pipeline.reporting import other_studies
 from tests.conftest import FP32, Params
 
 
@@ -48,3 +49,24 @@ def test_an_unknown_transfer_and_a_model_that_is_not_there_are_one_line(project:
     params({"transfers": {"elsewhere": {"model": "../nowhere"}}})
     with pytest.raises(InputError, match="nowhere/model.json: not found"):
         transfer.transfer("elsewhere")
+
+
+def test_a_discriminator_without_its_last_layers_says_so_in_its_scores(project: Path) -> None:
+    """Nor need it say with which seed, or for how many images, it was trained."""
+    state = training.start(literature.network("slides", 0.25), Run(batch=50, lr=1e-3, beta1=0.5, leak=0.2), 0, FP32)
+    checkpoint.save(project.parent / "other/models/a/seed3",
+                    {"discriminator": checkpoint.weights(checkpoint.first_layers(state.D, 1))},
+                    {"network": {"name": "slides", "width": 0.25}, "leak": 0.2, "layers": 1, "trained": "9 epochs"})
+    transfer.transfer("elsewhere")
+    scores = json.loads((project / "reports/transfer/elsewhere/scores.json").read_text())
+    assert scores["trained"] == "9 epochs" and "images_seen" not in scores
+    assert "probe_accuracy_600_labels" not in scores and scores["probe_accuracy_600_labels_of_pixels"] > 0.85
+    for suffix in ("", "_of_untrained_D"):
+        assert scores[f"probe_of_1_layers_accuracy_600_labels{suffix}"] > 0.85
+    reports = project.parent / "reports-of" / "mine"
+    (reports / "reports").mkdir(parents=True)
+    (project / "reports/transfer").rename(reports / "reports/transfer")
+    table = other_studies.transfers(reports.parent)
+    assert table is not None
+    row, = table.rows
+    assert row[:2] == ["mine: elsewhere, its first 1 layers", "9 epochs"] and row[4] == "" and all(row[2:4] + row[5:])

@@ -13,8 +13,8 @@ SAMPLES, COLUMNS = 60, 10  # of the picture for browsers without JavaScript
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `dcgan explore` takes."""
-    parser.add_argument("model", nargs="?", help="a run's folder, like models/test4; default: the study's best run, by "
-                        "the distance that the report compares")
+    parser.add_argument("model", nargs="?", help="a run's folder, like models/test4, or published:radford-svhn; "
+                        "default: the study's best run, by the distance that the report compares")
     parser.add_argument("out", nargs="?", type=Path, default=OUT,
                         help=f"the .html, which is overwritten; default {OUT}")
     parser.add_argument("--seed", type=models.seed, default=0, help="of the first samples; default 0")
@@ -30,7 +30,7 @@ def run(given: argparse.Namespace) -> None:
     from pipeline.data import pixels
     from pipeline.exploring import page
     from pipeline.gan import sampling
-    folder = Path(given.model) if given.model else best()
+    folder = models.folder_of(given.model) if given.model else best()
     with models.trained(folder, given.generator) as (model, G, device):
         z = sampling.prior(model.network, SAMPLES, torch.Generator().manual_seed(given.seed))
         samples = pixels.png(pixels.grid(sampling.sample(G, model.network, z, device), COLUMNS))

@@ -21,7 +21,8 @@ if TYPE_CHECKING:  # torch takes seconds, which --help does not have
     from pipeline.gan.networks import Network
     from pipeline.params.sections import Sampling
 
-MODEL = "a run's folder, like models/test4, or a model in MLflow, like models:/m-1234 or runs:/5678/generator"
+MODEL = ("a run's folder, like models/test4, a model in MLflow, like models:/m-1234 or runs:/5678/generator, or "
+         "published:radford-svhn, the paper's authors' own")
 GENERATORS = ("last", "ema", "best")
 GENERATOR = ("which of those that the training kept: the last; ema, the average of G's weights; best, the one with the "
              "smallest distance; default last")
@@ -47,8 +48,16 @@ def opened(model: str, generator: str = "last") -> Iterator[OpenedGenerator]:
         yield _logged(model)
         return
     from pipeline.latent import rows
-    with trained(Path(model), generator) as (found, G, device):
+    with trained(folder_of(model), generator) as (found, G, device):
         yield OpenedGenerator(found.network, lambda asked: rows.images(G, found.network, asked, device))
+
+
+def folder_of(model: str) -> Path:
+    """The folder that `model` names; what is published is brought first."""
+    if model.startswith("published:"):
+        from pipeline import published
+        return published.model(model)
+    return Path(model)
 
 
 @contextmanager

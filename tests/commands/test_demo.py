@@ -7,16 +7,24 @@ import pytest
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
+from pipeline import published
 from pipeline.commands import demo
 from pipeline.data import digits
-from pipeline.gan import training
-from tests.conftest import command
+from pipeline.errors import InputError
+from pipeline.gan import checkpoint, literature, training
+from pipeline.params.sections import Run
+from tests.conftest import FP32, command
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(published, "bring", away)
     return tmp_path
+
+
+def away(name: str) -> None:
+    raise InputError(f"{name}: no source answered")
 
 
 @pytest.mark.slow
@@ -44,6 +52,16 @@ def test_a_slow_cpu_ends_in_time_and_says_so(capsys: pytest.CaptureFixture[str])
     demo.train(Path("model"), epochs=3, seconds=0.0)
     assert json.loads(Path("model/model.json").read_text())["images_seen"] == 1437
     assert "training ends here, with epoch 1;" in capsys.readouterr().out
+
+
+def test_house_numbers_are_made_where_the_authors_generator_is(folder: Path) -> None:
+    assert "could not be brought" in demo.houses() and not demo.HOUSES.exists()
+    state = training.start(literature.network("paper-svhn"), Run(batch=64, lr=5e-4, beta1=0.5, leak=0.2), 0, FP32)
+    facts = {"network": {"name": "paper-svhn"}, "leak": 0.2, "train": {"statistics_images": 100}}
+    checkpoint.save_model(published.folder("radford-svhn"), state.G, state.D, facts)
+    assert str(demo.HOUSES) in demo.houses()
+    with Image.open(demo.HOUSES) as sheet, Image.open(demo.STREET) as walk:
+        assert sheet.size == (8 * 33 - 1, 8 * 33 - 1) and walk.n_frames > 50
 
 
 def test_an_interrupted_demo_leaves_what_was_there_and_says_one_line(monkeypatch: pytest.MonkeyPatch,

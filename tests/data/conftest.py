@@ -3,6 +3,7 @@ import http.server
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -28,10 +29,9 @@ class Server:
         self.asked: list[str] = []
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    """Serves tmp_path / "mirror"."""
-    folder = tmp_path / "mirror"
+@contextmanager
+def serving(folder: Path) -> Iterator[Server]:
+    """Serves a new folder."""
     folder.mkdir()
 
     class Handler(http.server.SimpleHTTPRequestHandler):
@@ -49,6 +49,13 @@ def server(tmp_path: Path) -> Iterator[Server]:
         threading.Thread(target=httpd.serve_forever, args=(0.02,), daemon=True).start()
         yield served
         httpd.shutdown()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """Serves tmp_path / "mirror"."""
+    with serving(tmp_path / "mirror") as served:
+        yield served
 
 
 def fetched(name: str) -> images.Dataset:
