@@ -20,6 +20,16 @@ class Estimate(NamedTuple):
     low: float
     high: float
 
+    @property
+    def half(self) -> float:
+        """Half the width of the interval."""
+        return self.high - self.mean
+
+    @property
+    def excludes_0(self) -> bool:
+        """Whether the interval lies wholly above or below 0."""
+        return self.low > 0 or self.high < 0
+
 
 class Decision(NamedTuple):
     """The region that the mean most likely lies in, and the p-value against all others, two-sided."""

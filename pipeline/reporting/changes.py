@@ -3,25 +3,15 @@
 Runs are compared by pairs of trainings with equal seeds. One pair decides nothing.
 """
 import math
-import statistics
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 from scipy import stats
 
+from pipeline.evidence import intervals
+from pipeline.evidence.intervals import Estimate
 from pipeline.params.sections import Run
-from pipeline.reporting.results import Names, Result, half_width, shown
-
-
-class Interval(NamedTuple):
-    """A mean over pairs of trainings with its 95 % t-interval, which is infinite for fewer than two pairs."""
-    mean: float
-    half: float
-
-    @property
-    def excludes_0(self) -> bool:
-        """Whether there is a difference."""
-        return abs(self.mean) > self.half
+from pipeline.reporting.results import Names, Result, shown
 
 
 @dataclass(frozen=True)
@@ -35,8 +25,8 @@ class Change:
     after: Result
     changed: str
     seeds: int
-    log_ratio: Interval
-    probe: Interval | None
+    log_ratio: Estimate
+    probe: Estimate | None
 
     @property
     def ratio(self) -> float:
@@ -46,8 +36,7 @@ class Change:
     @property
     def bounds(self) -> tuple[float, float]:
         """The 95 % interval of the ratio."""
-        mean, half = self.log_ratio
-        return math.exp(mean - half), math.exp(mean + half) if mean + half < 700 else math.inf
+        return math.exp(self.log_ratio.low), math.exp(self.log_ratio.high) if self.log_ratio.high < 700 else math.inf
 
 
 class Ranking(NamedTuple):
@@ -63,8 +52,8 @@ def change(before: Result, after: Result, names: Names) -> Change:
         return math.log(max(value, 1e-9))
 
     distances = _gaps(before, after, names.fid)
-    ratio = _interval([log(b) - log(a) for a, b in distances])
-    probe = _interval([b - a for a, b in _gaps(before, after, names.probe)]) if names.probe else None
+    ratio = intervals.effect([log(b) - log(a) for a, b in distances])
+    probe = intervals.effect([b - a for a, b in _gaps(before, after, names.probe)]) if names.probe else None
     pairs = len(_common(before, after))
     return Change(before, after, differing(before.run, after.run), pairs, ratio, probe)
 
@@ -79,10 +68,6 @@ def _gaps(before: Result, after: Result, name: str) -> list[tuple[float, float]]
     by_seed = [{one.seed: one.scores[name] for one in result.trainings} for result in (before, after)]
     return [(by_seed[0][seed], by_seed[1][seed]) for seed in _common(before, after)] or [
         (before.scores[name], after.scores[name])]
-
-
-def _interval(gaps: list[float]) -> Interval:
-    return Interval(statistics.mean(gaps), half_width(gaps) if len(gaps) > 1 else math.inf)
 
 
 def differing(before: Run, after: Run) -> str:

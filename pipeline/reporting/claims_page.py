@@ -76,8 +76,9 @@ def summary(rows: list[Claimed]) -> str:
     """How many claims are decided, and how."""
     counts = {verdict: sum(one.ruling["verdict"] == verdict for one in rows)
               for verdict in ("holds", "reversed", "no effect", "undecided")}
-    said = ", ".join(f"{count} {words}" for count, words in zip(counts.values(), (
-        "hold", "are reversed", "make no difference", "are undecided")))
+    said = ", ".join(f"{count} {one if count == 1 else more}" for count, (one, more) in zip(counts.values(), (
+        ("holds", "hold"), ("is reversed", "are reversed"), ("makes no difference", "make no difference"),
+        ("is undecided", "are undecided"))))
     return (f"Of {len(rows)} claims {said}. Each is decided by trainings of several seeds, by a rule that was set "
             "before: docs/claims.md. An effect like ×1.5 is the other run's number over that of the one that is "
             "claimed to be better.")

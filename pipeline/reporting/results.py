@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from scipy import stats
 
 from pipeline import records
+from pipeline.evidence import intervals
 from pipeline.params.searching import KNOBS
 from pipeline.params.sections import Run
 from pipeline.reporting import rounding
@@ -66,7 +66,7 @@ class Result:
 
     def interval(self, name: str) -> float:
         """Half the width of the 95 % t-interval of the mean over several trainings."""
-        return half_width(self.values(name))
+        return intervals.half_width(self.values(name), len(self.trainings))
 
     def stated(self, name: str, percent: bool = False) -> str:
         """A score ± its interval over several trainings, or ± the deviation over sets of samples of one training."""
@@ -179,11 +179,6 @@ def _training(seed: int, reports: Path, place: Path) -> Training:
     scores = records.read(scored / "scores.json", dict[str, Any], "run `dvc repro`")
     return Training(seed, scores, pd.read_csv(trained / "losses.csv"), pd.read_csv(trained / "fid.csv"),
                     pd.read_csv(scored / "classes.csv", dtype={"class": str}), scored, **more)
-
-
-def half_width(values: list[float]) -> float:
-    """Half the width of the 95 % t-interval of the mean of at least two values."""
-    return float(stats.t.ppf(0.975, len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values)))
 
 
 def accuracy(value: float, images: int) -> str:

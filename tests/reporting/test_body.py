@@ -46,7 +46,7 @@ def test_the_search_other_studies_and_internals_are_in_it(reports: Path) -> None
     assert "| 97.0 % | 96.0 % | 95.0 % | 91.8 % |" in page  # the probe and its controls
     assert "| a&b | mnist | 1 | 5.00 ± 0.17 % | 12.5 ± 0.4 |  |" in page
     assert "broken: " in page and "line 1" in page  # a study that cannot be read
-    assert "| a&b: from-there | 200 | 97.0 % | 96.0 % |  |  |" in page
+    assert "| a&b: from-there | 200 images | 97.0 % | 96.0 % |  |  |" in page
     assert "| `length` | 0.1235 | 0.1235 | 0.1235 |" in page and "there was <nothing> to add" in page
     assert "`dvc repro internals@test4`" in page and "internals/test1/pictures/lost.png is not there" in page
     assert "| `cccccccccccccccc` | `eeeeeeeeeeeeeeee` | *not recorded* | `dddddddddddddddd` | A GPU, bfloat16" in page

@@ -36,7 +36,7 @@ def test_decided_claims_are_a_table_and_the_rest_is_folded(tmp_path: Path) -> No
     Image.new("L", (4, 4)).save(tmp_path / "studies/other/reports/claims/forest.png")
     blocks = claims_page.blocks()
     text, = [block.text for block in blocks if isinstance(block, Paragraph)]
-    assert "Of 3 claims 1 hold, 1 are reversed, 0 make no difference, 1 are undecided." in text
+    assert "Of 3 claims 1 holds, 1 is reversed, 0 make no difference, 1 is undecided." in text
     table, = [block for block in blocks if isinstance(block, Table)]
     assert [row[0] for row in table.rows] == ["a", "c"] and [row[2] for row in table.rows] == ["this", "other"]
     assert table.rows[0][3:] == ["holds", "×1.55 (1.43 to 1.68)", "3 of 3"]
