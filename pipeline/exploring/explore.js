@@ -165,8 +165,12 @@ const thumbs = Object.fromEntries(Object.keys(basket).map(letter =>
 function choose(i) {
   const owner = Object.keys(basket).find(letter => basket[letter].includes(i));
   const letter = document.querySelector("[name=letter]:checked").value;
+  if (owner !== letter && basket[letter].length === 3) {
+    get("missing").textContent = `${letter} has three images: click one of them to make room.`;
+    return;
+  }
   if (owner) basket[owner].splice(basket[owner].indexOf(i), 1);
-  if (owner !== letter && basket[letter].length < 3) basket[letter].push(i);
+  if (owner !== letter) basket[letter].push(i);
   showChosen();
 }
 function showChosen() {
