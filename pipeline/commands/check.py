@@ -30,6 +30,6 @@ def said(found: "Estimate") -> str:
     minutes = found.seconds / 60
     length = f"{minutes:.0f} minutes" if minutes < 90 else f"{minutes / 60:.1f} hours"
     rates = " to ".join(dict.fromkeys(f"{rate:,.0f}" for rate in (found.slowest, found.fastest)))
-    return (f"Training all of them anew takes about {length} on this machine: {found.images:,} images, "
-            f"{rates} a second.\nTheir scores come on top; DVC trains only what is missing. `dcgan new short --epochs 1` "
-            "makes a shorter study.")
+    return (f"Training all of them anew takes about {length} on this machine: {found.images:,} images, {rates} a "
+            "second.\nTheir scores come on top; DVC trains only what is missing. `dcgan new short --epochs 1` makes a "
+            "shorter study.")
