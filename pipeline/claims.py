@@ -15,7 +15,8 @@ def claims() -> None:
     """Rules on every claim of params.yaml; reports/claims gets claims.json, table.csv and, with ratios, forest.png."""
     study = reading.load()
     found = {run: trainings.read(run, study.seeds) for run in study.runs}
-    rulings = verdicts.rule(study.claims, found, len(study.seeds))
+    probed = {name: trainings.scores(folders.report("transfer", name)) for name in study.transfers}
+    rulings = verdicts.rule(study.claims, found, len(study.seeds), probed)
     rows = [row(one) for one in rulings]
     with files.replacing(folders.report("claims")) as folder:
         files.write(folder / "claims.json", (json.dumps(rows, indent=2, ensure_ascii=False) + "\n").encode())

@@ -32,7 +32,8 @@ def transfer(name: str) -> None:
                               devices.choose(study.hardware))
     scores |= discriminator.of_pixels(dataset, study.evaluate)
     length = {key: facts[key] for key in ("images_seen", "trained") if key in facts}  # who published may not say it
-    protocol = {"trained_on": facts.get("data"), "probed_on": dataset.digest} | length
+    protocol = {"trained_on": facts.get("data"), "probed_on": dataset.digest,
+                "test_images": len(dataset.test_images)} | length
     stage.write_scores(folders.report("transfer", name) / "scores.json", scores | protocol)
 
     trained = facts["sha256"].get("generator.safetensors", "")  # MLflow's run of the training has it as a tag too

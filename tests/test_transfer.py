@@ -28,7 +28,7 @@ def test_a_transfer_has_the_probe_and_its_controls(project: Path) -> None:
     transfer.transfer("elsewhere")
     scores = json.loads((project / "reports/transfer/elsewhere/scores.json").read_text())
     assert scores["trained_on"] == "other" != scores["probed_on"]
-    assert scores["images_seen"] == 700
+    assert scores["images_seen"] == 700 and scores["test_images"] == 360
     for suffix in ("", "_of_untrained_D", "_of_pixels"):
         assert scores[f"probe_accuracy_600_labels{suffix}"] > 0.85
         assert 0.7 < scores[f"probe_accuracy_200_labels{suffix}"] < 1

@@ -43,6 +43,17 @@ def effect(values: list[float]) -> Estimate:
     return Estimate(mean, mean - half, mean + half)
 
 
+def measured(value: float, error: float) -> Estimate:
+    """A number that was measured once, with its 95 % interval by its standard error."""
+    half = float(stats.norm.ppf((1 + LEVEL) / 2)) * error
+    return Estimate(value, value - half, value + half)
+
+
+def side(value: float, error: float) -> Decision:
+    """On which side of 0 such a number is."""
+    return Decision("above" if value > 0 else "below", float(2 * stats.norm.sf(abs(value) / error)))
+
+
 def half_width(values: list[float], n: int) -> float:
     """Half the width of the t-interval of a mean over `n` values that spread as `values` do."""
     if len(values) < 2:

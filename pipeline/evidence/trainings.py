@@ -68,14 +68,15 @@ def _read(run: str, seed: int, inside: bool) -> Finished:
     except (OSError, ValueError, KeyError, IndexError) as error:
         raise InputError(f"{folder}: not what a training writes ({error}); run `dvc repro -f train@{run}-{seed}`"
                          ) from None
-    scored = _scores(folders.report("evaluate", run, seed))
-    looked = _scores(folders.report("internals", run)) if inside else {}
+    scored = scores(folders.report("evaluate", run, seed))
+    looked = scores(folders.report("internals", run)) if inside else {}
     return Finished(seed, seen, curve, {str(key): str(value) for key, value in facts.items()},
                     [str(sign) for sign, begins in state.items() if begins], looked | scored,
                     frozenset(looked) - scored.keys())
 
 
-def _scores(folder: Path) -> dict[str, Any]:
+def scores(folder: Path) -> dict[str, Any]:
+    """What the folder's scores.json has; nothing where there is none."""
     path = folder / "scores.json"
     return records.read(path, dict[str, Any], "run `dvc repro`") if path.exists() else {}
 

@@ -8,7 +8,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 from pipeline.evidence import intervals, trainings
 from pipeline.evidence.intervals import Estimate
@@ -26,7 +26,8 @@ class Ruling:
 
     `values` has one number for each pair of trainings of equal seed, ln of the ratio, or for each training, the number
     less the bound; above 0 it speaks for the claim. `seeds` of `planned` are there. `p` is two-sided, after Holm's
-    correction. `reason` says why a claim is undecided, `more` how many seeds more would decide it.
+    correction. `reason` says why a claim is undecided, `more` how many seeds more would decide it. With an `error`, the
+    standard error that so many test images leave, the single value was measured on these and not over trainings.
     """
     name: str
     claim: Claim
@@ -39,10 +40,14 @@ class Ruling:
     p: float = 1.0
     reason: str = ""
     more: int | None = None
+    error: float = 0.0
+    test_images: int = 0
 
     @property
     def effect(self) -> Estimate | None:
         """The mean of the values and its interval."""
+        if self.error:
+            return intervals.measured(self.values[0], self.error)
         return intervals.effect(self.values) if self.values else None
 
     @property
@@ -63,9 +68,10 @@ class Ruling:
         return (-math.log(self.claim.by), math.log(self.claim.by)) if self.claim.better else (0.0, 0.0)
 
 
-def rule(claims: Mapping[str, Claim], found: Trainings, planned: int) -> list[Ruling]:
-    """The verdict on every claim, of trainings of `planned` seeds."""
-    gathered = [gather(name, claim, found, planned) for name, claim in claims.items()]
+def rule(claims: Mapping[str, Claim], found: Trainings, planned: int,
+         transfers: Mapping[str, Mapping[str, Any]] | None = None) -> list[Ruling]:
+    """The verdict on every claim, of trainings of `planned` seeds and of the scores of transfers."""
+    gathered = [gather(name, claim, found, planned, transfers or {}) for name, claim in claims.items()]
     families: dict[str, list[Ruling]] = defaultdict(list)
     for one in gathered:
         families[one.claim.family or f"\0{one.name}"].append(one)
@@ -75,7 +81,8 @@ def rule(claims: Mapping[str, Claim], found: Trainings, planned: int) -> list[Ru
 
 def corrected(family: list[Ruling]) -> list[Ruling]:
     """The verdicts on a family of claims, with Holm's correction. Those without an experiment count, with p = 1."""
-    decisions = [intervals.decide(one.values, *one.bounds) for one in family]
+    decisions = [intervals.side(one.values[0], one.error) if one.error else
+                 intervals.decide(one.values, *one.bounds) for one in family]
     ruled = []
     for one, decision, p in zip(family, decisions, intervals.holm([decision.p for decision in decisions])):
         names: dict[str, Verdict] = {"above": "holds", "below": "reversed", "between": "no effect"}
@@ -88,13 +95,16 @@ def corrected(family: list[Ruling]) -> list[Ruling]:
     return ruled
 
 
-def gather(name: str, claim: Claim, found: Trainings, planned: int) -> Ruling:
+def gather(name: str, claim: Claim, found: Trainings, planned: int,
+           transfers: Mapping[str, Mapping[str, Any]]) -> Ruling:
     """The numbers that decide a claim; a reason where they cannot."""
     empty = Ruling(name, claim, planned)
     if claim.better:
         return _compared(empty, *(found[run] for run in claim.better))
     if claim.runs:
         return _bounded(empty, {(run, seed): one for run in claim.runs for seed, one in found[run].items()})
+    if claim.transfer:
+        return _transferred(replace(empty, planned=1), transfers.get(claim.transfer))
     return replace(empty, planned=0, reason=claim.needs or "no experiment")
 
 
@@ -137,6 +147,23 @@ def _bounded(empty: Ruling, found: Mapping[tuple[str, int], Finished]) -> Ruling
         values.append(number - claim.at_least if claim.at_least is not None else (claim.at_most or 0.0) - number)
         used.append((seed, training))
     return _with(empty, [seed for seed, _ in used], values, [training for _, training in used], reasons)
+
+
+def _transferred(empty: Ruling, scores: Mapping[str, Any] | None) -> Ruling:
+    """How far the accuracy that a transfer has, or its gain over another one, is on the claimed side of the bound.
+
+    Both are shares of the same test images; the error takes them for independent, which is on the safe side.
+    """
+    claim, names = empty.claim, [name for name in (empty.claim.of, empty.claim.minus) if name]
+    if not scores:
+        return replace(empty, reason=f"`dvc repro transfer@{claim.transfer}` has not run")
+    if lacking := [name for name in (*names, "test_images") if name not in scores]:
+        return replace(empty, reason=f"transfer {claim.transfer} lacks {' and '.join(lacking)}")
+    shares, images = [float(scores[name]) for name in names], int(scores["test_images"])
+    number = shares[0] - sum(shares[1:])
+    value = number - claim.at_least if claim.at_least is not None else (claim.at_most or 0.0) - number
+    error = math.sqrt(sum(share * (1 - share) for share in shares) / images)
+    return replace(empty, values=[value], error=error, test_images=images)
 
 
 def _with(empty: Ruling, seeds: list[int], values: list[float], used: list[Finished], reasons: list[str]) -> Ruling:

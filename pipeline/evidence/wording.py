@@ -18,10 +18,10 @@ def rule(claim: Claim) -> str:
     if claim.better:
         one, other = claim.better
         return f"{measured(claim)} of {other} over that of {one}: more than {claim.by:g}"
-    if not claim.runs:
+    if not claim.runs and not claim.transfer:
         return ""
     bound = (f"at least {claim.at_least:g}" if claim.at_least is not None else f"at most {claim.at_most:g}")
-    return f"{measured(claim)} of {', '.join(claim.runs)}: {bound}"
+    return f"{measured(claim)} of {', '.join(claim.runs) or claim.transfer}: {bound}"
 
 
 def measured(claim: Claim) -> str:
@@ -36,7 +36,7 @@ def number(ruling: Ruling) -> str:
         return ""
     mean, low, high = ruling.stated
     text = f"{'×' if ruling.claim.better else ''}{mean:.3g}"
-    return f"{text} ({low:.3g} to {high:.3g})" if len(ruling.values) > 1 else text
+    return f"{text} ({low:.3g} to {high:.3g})" if len(ruling.values) > 1 or ruling.error else text
 
 
 def sentence(ruling: Ruling) -> str:
@@ -50,6 +50,8 @@ def sentence(ruling: Ruling) -> str:
         one, other = claim.better
         over = f"Over {count} pairs of seeds" if count > 1 else "In one pair of seeds"
         text = f"{over}, {what} of {other} is {number(ruling)} times that of {one}".replace("×", "")
+    elif claim.transfer:
+        text = f"On {ruling.test_images:,} test images, {what} of {claim.transfer} is {number(ruling)}"
     else:
         over = f"Over {count} trainings" if count > 1 else "In one training"
         text = f"{over} of {', '.join(claim.runs)}, {what} is {number(ruling)}"

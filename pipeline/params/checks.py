@@ -36,6 +36,10 @@ def _names_problem(study: Study) -> str:
     if "reference" in study.runs:
         return "runs.reference: models/reference holds the classifier; choose another name"
     against = [study.search.against] if study.search.against else []
+    for name, claim in study.claims.items():
+        if claim.transfer is not None and claim.transfer not in study.transfers:
+            near, known = suggestion(claim.transfer, study.transfers), ", ".join(study.transfers) or "none"
+            return f"claims.{name}.transfer: no {claim.transfer!r}{near}; there are {known}"
     of_claims = [(f"claims.{name}.{key}", runs) for name, claim in study.claims.items()
                  for key, runs in (("better", claim.better), ("runs", claim.runs))]
     for key, names in (("internals.runs", study.internals.runs), ("search.first", study.search.first),
@@ -77,14 +81,14 @@ def _claim_problem(claim: Claim) -> str:
     bounds = [claim.at_least, claim.at_most].count(None)
     if claim.better and (len(claim.better) != 2 or claim.better[0] == claim.better[1]):
         return f".better = {claim.better}: expected two different runs, the better one first"
-    if claim.better and (claim.runs or bounds < 2):
-        return ": compares two runs, so that it takes neither runs nor at_least nor at_most"
-    if not claim.better and bool(claim.runs) != (bounds == 1):
-        return ": expected better: [one run, another]; or runs, of, and one of at_least and at_most"
+    if claim.better and (claim.runs or claim.transfer or bounds < 2):
+        return ": compares two runs, so that it takes neither runs nor transfer nor at_least nor at_most"
+    if claim.runs and claim.transfer or not claim.better and bool(claim.runs or claim.transfer) != (bounds == 1):
+        return ": expected better: [one run, another]; or runs or transfer, of, and one of at_least and at_most"
     if claim.minus and (claim.over or claim.better):
         return f".minus = {claim.minus!r}: expected only one of better, minus and over"
-    if claim.over and claim.better:
-        return f".over = {claim.over!r}: expected only one of better, minus and over"
+    if claim.over and (claim.better or claim.transfer):
+        return f".over = {claim.over!r}: expected only one of better, transfer, minus and over"
     return ""
 
 

@@ -15,7 +15,8 @@ class Claim(Section):
 
     With `better: [one, other]` it compares two runs by trainings of equal seed: `one` has the smaller `of`, by more
     than a factor of `by`. Otherwise `of`, less the score `minus` or divided by the score `over`, of all trainings of
-    `runs` is `at_least` or `at_most` a number. Without either there is no experiment; `needs` says what is missing.
+    `runs` is `at_least` or `at_most` a number; or that of `transfer`, one of the study's transfers, within what so many
+    test images can tell. Without any of them there is no experiment; `needs` says what is missing.
 
     `of` is `distance`, that at the end of the training; `best`, the smallest on its curve; `unsteadiness`, the standard
     deviation of the steps of ln distance in the second half of the curve; or the name of a score. Compared runs have
@@ -25,6 +26,7 @@ class Claim(Section):
     source: Words = ""
     better: list[Label] = field(default_factory=list)
     runs: list[Label] = field(default_factory=list)
+    transfer: Label | None = None
     of: Label = "distance"
     minus: Label | None = None
     over: Label | None = None

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from matplotlib.figure import Figure
+from scipy import stats
 
 from pipeline.evidence import forest, trainings, verdicts, wording
 from pipeline.evidence.trainings import Finished
@@ -111,6 +112,24 @@ def test_scores_are_subtracted_and_divided() -> None:
     assert ratio.values == pytest.approx([0.075, 0.075]) and ratio.verdict == "holds"
     assert "none is 0" in ruled(Claim(runs=["a"], of="trained", over="none", at_most=1), found, 2).reason
     assert "lacks other" in ruled(Claim(runs=["a"], of="other", at_most=1), found, 2).reason
+
+
+@pytest.mark.parametrize(("images", "verdict"), [(10_000, "holds"), (100, "undecided")])
+def test_a_transfer_is_judged_by_what_its_test_images_leave_open(images: int, verdict: str) -> None:
+    """By the normal interval of a difference of two shares."""
+    claim = Claim(transfer="theirs", of="trained", minus="untrained", at_least=0.02)
+    scores = {"trained": 0.8, "untrained": 0.75, "test_images": images}
+    one, = verdicts.rule({"it": claim}, {}, 3, {"theirs": scores})
+    half = 1.959964 * math.sqrt((0.8 * 0.2 + 0.75 * 0.25) / images)
+    assert one.verdict == verdict and one.stated == pytest.approx((0.05, 0.05 - half, 0.05 + half))
+    assert one.p == pytest.approx(2 * stats.norm.sf(0.03 / (half / 1.959964)))
+    assert f"On {images:,} test images, `trained less untrained` of theirs is 0.05 (" in wording.sentence(one)
+    less, = verdicts.rule({"it": replace(claim, at_least=0.5)}, {}, 3, {"theirs": scores})
+    assert less.verdict == "reversed"
+    for given, reason in (({}, "`dvc repro transfer@theirs` has not run"), ({"theirs": {}}, "has not run"),
+                          ({"theirs": {"trained": 0.8}}, "lacks untrained and test_images")):
+        one, = verdicts.rule({"it": claim}, {}, 3, given)
+        assert one.verdict == "undecided" and reason in one.reason and wording.sentence(one)
 
 
 def test_one_training_of_each_run_is_looked_into() -> None:
