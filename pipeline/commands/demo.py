@@ -1,8 +1,8 @@
 """dcgan demo: digits from nothing in a minute: a small training, a picture of samples, and a walk, in the folder demo.
 
-With a network there are house numbers too, of the generator that the paper's authors trained.
+With the internet there are house numbers too, of the generator that the paper's authors trained.
 
-The data are scikit-learn's digits, so that no network is needed. The networks are those of the paper's conditional
+The data are scikit-learn's digits, so that no internet is needed. The networks are those of the paper's conditional
 MNIST, an eighth as wide, and repeat pixels in place of strides. DVC and MLflow are not told: nothing here is a result
 of the study.
 """
@@ -66,8 +66,8 @@ def houses() -> str:
     try:
         published.model(AUTHORS)
     except InputError:
-        return ("The generator of the paper's authors, which makes house numbers, could not be brought: with a "
-                f"network `dcgan import {AUTHORS.partition(':')[2]}` does so.")
+        return ("The generator of the paper's authors, which makes house numbers, could not be brought: with the "
+                f"internet `dcgan import {AUTHORS.partition(':')[2]}` does so.")
     show(["sample", AUTHORS, str(HOUSES)])
     show(["walk", AUTHORS, str(STREET)])
     return f"{HOUSES} and {STREET} are by the generator that the paper's authors trained on SVHN."
