@@ -31,16 +31,20 @@ def transfer(name: str) -> None:
     scores = discriminator.of(D, network, facts["leak"], facts.get("seed", 0), dataset, study.evaluate,
                               devices.choose(study.hardware))
     scores |= discriminator.of_pixels(dataset, study.evaluate)
+    made = facts["sha256"]
     length = {key: facts[key] for key in ("images_seen", "trained") if key in facts}  # who published may not say it
-    protocol = {"trained_on": facts.get("data"), "probed_on": dataset.digest,
-                "test_images": len(dataset.test_images)} | length
+    protocol = {"trained_on": facts.get("data", facts.get("trained_on")), "probed_on": dataset.digest,
+                "test_images": len(dataset.test_images), "discriminator": made["discriminator.safetensors"]} | length
     stage.write_scores(folders.report("transfer", name) / "scores.json", scores | protocol)
 
-    trained = facts["sha256"].get("generator.safetensors", "")  # MLflow's run of the training has it as a tag too
-    tags = {"trained": trained, "data": dataset.digest, "transfer": name}
+    # MLflow's run of the training has the digest of its generator as a tag too.
+    tags = {"trained": made.get("generator.safetensors", made["discriminator.safetensors"]), "data": dataset.digest,
+            "transfer": name}
     with tracker.run(Description(name, {"model": source}, dataset.meta, tags, same="transfer")) as tracking:
         tracking.metrics(scores, facts.get("images_seen", 0))
     print(f"{name}: " + ", ".join(f"{key} {value:.4g}" for key, value in scores.items()))
+    if any(claim.transfer == name for claim in study.claims.values()):
+        print("`dcgan claims` rules on what is claimed of it")
 
 
 if __name__ == "__main__":

@@ -72,11 +72,14 @@ def test_a_damaged_training_is_one_line(study: Params, studied: Path, file: str,
     ({"runs": ["test4"], "at_least": 1.0, "at_most": 2.0}, "one of at_least and at_most"),
     ({"runs": ["test4"], "at_least": 1.0, "minus": "a", "over": "b"}, "only one of better, minus and over"),
     ({"better": ["test4", "test1"], "over": "b"}, "only one of better, transfer, minus and over"),
-    ({"transfer": "theirs", "at_least": 1.0}, "claims.mine.transfer: no 'theirs'; there are none"),
-    ({"runs": ["test4"], "transfer": "theirs", "at_least": 1.0}, "claims.mine.transfer: no 'theirs'"),
+    ({"transfer": "theirs", "at_least": 1.0}, "claims.mine.transfer: no 'theirs'.*; there are there"),
+    ({"runs": ["test4"], "transfer": "there", "at_least": 1.0}, "or runs or transfer"),
+    ({"transfer": "there", "at_least": 1.0}, "distance is no accuracy of a transfer"),
+    ({"transfer": "there", "of": "probe_C_10000_labels", "at_least": 1.0}, "probe_C_10000_labels is no accuracy"),
+    ({"transfer": "there", "of": "probe_accuracy_10_labels", "over": "b", "at_most": 1.0}, "transfer, minus and over"),
     ({"better": ["test4", "test1"], "by": 1.0}, "claims.mine.by = 1.0: expected"),
     ({"beter": ["test4", "test1"]}, "unknown key claims.mine.beter.*better")])
 def test_a_claim_that_nothing_could_decide_is_refused(params: Params, claim: dict[str, object], message: str) -> None:
-    params({"claims": {"mine": claim}})
+    params({"claims": {"mine": claim}, "transfers": {"there": {"model": "x"}}})
     with pytest.raises(InputError, match=message):
         reading.load()

@@ -1,5 +1,7 @@
 """Means over seeds with their t-intervals, what these decide, Holm's correction, and how many seeds would decide.
 
+A number that was measured once has a normal interval, by its standard error.
+
 Pure functions of lists of numbers. A region of the mean is decided for when a one-sided t-test excludes everything
 else at 2.5 %, which is when the 95 % t-interval lies in that region.
 """
@@ -15,7 +17,7 @@ MOST = 100  # seeds that are looked at when asking how many would decide
 
 
 class Estimate(NamedTuple):
-    """A mean and its 95 % t-interval, which is infinite for one value."""
+    """A number and its 95 % interval, which is infinite for the mean of one value."""
     mean: float
     low: float
     high: float

@@ -5,6 +5,7 @@ the other side, and has no effect when the interval lies wholly between; else it
 one family are corrected together.
 """
 import math
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -26,8 +27,8 @@ class Ruling:
 
     `values` has one number for each pair of trainings of equal seed, ln of the ratio, or for each training, the number
     less the bound; above 0 it speaks for the claim. `seeds` of `planned` are there. `p` is two-sided, after Holm's
-    correction. `reason` says why a claim is undecided, `more` how many seeds more would decide it. With an `error`, the
-    standard error that so many test images leave, the single value was measured on these and not over trainings.
+    correction. `reason` says why a claim is undecided, `more` how many seeds more would decide it. With `test_images`
+    the single value was measured on so many, which leave it the standard `error`, and not over trainings.
     """
     name: str
     claim: Claim
@@ -46,7 +47,7 @@ class Ruling:
     @property
     def effect(self) -> Estimate | None:
         """The mean of the values and its interval."""
-        if self.error:
+        if self.test_images:
             return intervals.measured(self.values[0], self.error)
         return intervals.effect(self.values) if self.values else None
 
@@ -81,7 +82,7 @@ def rule(claims: Mapping[str, Claim], found: Trainings, planned: int,
 
 def corrected(family: list[Ruling]) -> list[Ruling]:
     """The verdicts on a family of claims, with Holm's correction. Those without an experiment count, with p = 1."""
-    decisions = [intervals.side(one.values[0], one.error) if one.error else
+    decisions = [intervals.side(one.values[0], one.error) if one.test_images else
                  intervals.decide(one.values, *one.bounds) for one in family]
     ruled = []
     for one, decision, p in zip(family, decisions, intervals.holm([decision.p for decision in decisions])):
@@ -152,18 +153,22 @@ def _bounded(empty: Ruling, found: Mapping[tuple[str, int], Finished]) -> Ruling
 def _transferred(empty: Ruling, scores: Mapping[str, Any] | None) -> Ruling:
     """How far the accuracy that a transfer has, or its gain over another one, is on the claimed side of the bound.
 
-    Both are shares of the same test images; the error takes them for independent, which is on the safe side.
+    Of a D without its last layers the accuracies are those of the layers that there are; their names say so. Both are
+    shares of the same test images; the error takes them for independent, which is on the safe side.
     """
-    claim, names = empty.claim, [name for name in (empty.claim.of, empty.claim.minus) if name]
+    claim = empty.claim
     if not scores:
-        return replace(empty, reason=f"`dvc repro transfer@{claim.transfer}` has not run")
+        return replace(empty, reason=f"run `dvc repro transfer@{claim.transfer}`, then `dcgan claims`")
+    named = {re.sub(r"^probe_of_\d+_layers", "probe", name): name for name in scores}
+    claim = replace(claim, of=named.get(claim.of, claim.of), minus=named.get(claim.minus or "", claim.minus))
+    names = [name for name in (claim.of, claim.minus) if name]
     if lacking := [name for name in (*names, "test_images") if name not in scores]:
         return replace(empty, reason=f"transfer {claim.transfer} lacks {' and '.join(lacking)}")
     shares, images = [float(scores[name]) for name in names], int(scores["test_images"])
     number = shares[0] - sum(shares[1:])
     value = number - claim.at_least if claim.at_least is not None else (claim.at_most or 0.0) - number
-    error = math.sqrt(sum(share * (1 - share) for share in shares) / images)
-    return replace(empty, values=[value], error=error, test_images=images)
+    error = max(1 / images, math.sqrt(sum(share * (1 - share) for share in shares) / images))
+    return replace(empty, claim=claim, values=[value], error=error, test_images=images)
 
 
 def _with(empty: Ruling, seeds: list[int], values: list[float], used: list[Finished], reasons: list[str]) -> Ruling:

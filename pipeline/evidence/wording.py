@@ -36,7 +36,7 @@ def number(ruling: Ruling) -> str:
         return ""
     mean, low, high = ruling.stated
     text = f"{'×' if ruling.claim.better else ''}{mean:.3g}"
-    return f"{text} ({low:.3g} to {high:.3g})" if len(ruling.values) > 1 or ruling.error else text
+    return f"{text} ({low:.3g} to {high:.3g})" if len(ruling.values) > 1 or ruling.test_images else text
 
 
 def sentence(ruling: Ruling) -> str:
@@ -51,7 +51,7 @@ def sentence(ruling: Ruling) -> str:
         over = f"Over {count} pairs of seeds" if count > 1 else "In one pair of seeds"
         text = f"{over}, {what} of {other} is {number(ruling)} times that of {one}".replace("×", "")
     elif claim.transfer:
-        text = f"On {ruling.test_images:,} test images, {what} of {claim.transfer} is {number(ruling)}"
+        text = f"On {ruling.test_images:,} test images, {what} of one network, {claim.transfer}, is {number(ruling)}"
     else:
         over = f"Over {count} trainings" if count > 1 else "In one training"
         text = f"{over} of {', '.join(claim.runs)}, {what} is {number(ruling)}"

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from pipeline import folders
 from pipeline.errors import suggestion
-from pipeline.params.claiming import Claim
+from pipeline.params.claiming import ACCURACY, Claim
 from pipeline.params.searching import NUMBERS, SEARCHABLE, Range, Search, Space, choices, typed, values_of, when
 from pipeline.params.sections import Run
 from pipeline.params.study import Study
@@ -32,7 +32,7 @@ def problem(study: Study, home: Path) -> str:
 
 
 def _names_problem(study: Study) -> str:
-    """The first run that does not exist, or may not, or ''."""
+    """The first run or transfer that does not exist, or may not, or ''."""
     if "reference" in study.runs:
         return "runs.reference: models/reference holds the classifier; choose another name"
     against = [study.search.against] if study.search.against else []
@@ -87,6 +87,9 @@ def _claim_problem(claim: Claim) -> str:
         return ": expected better: [one run, another]; or runs or transfer, of, and one of at_least and at_most"
     if claim.minus and (claim.over or claim.better):
         return f".minus = {claim.minus!r}: expected only one of better, minus and over"
+    for name in (claim.of, claim.minus) if claim.transfer else ():
+        if name is not None and not ACCURACY.fullmatch(name):
+            return f": {name} is no accuracy of a transfer; expected one like probe_accuracy_10000_labels"
     if claim.over and (claim.better or claim.transfer):
         return f".over = {claim.over!r}: expected only one of better, transfer, minus and over"
     return ""

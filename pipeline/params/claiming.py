@@ -1,10 +1,14 @@
 """Section claims of params.yaml: what is claimed of a study's runs, and the rule by which trainings decide it."""
+import re
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from pipeline.params.sections import Label, Section
+
+# The accuracies of a transfer, by the names that they have with all of D's layers.
+ACCURACY = re.compile(r"probe_accuracy_\d+_labels(_of_untrained_D|_of_pixels)?")
 
 Words = Annotated[str, Field(max_length=300, pattern=r"^[^\p{Cc}]*$")]
 
@@ -15,8 +19,8 @@ class Claim(Section):
 
     With `better: [one, other]` it compares two runs by trainings of equal seed: `one` has the smaller `of`, by more
     than a factor of `by`. Otherwise `of`, less the score `minus` or divided by the score `over`, of all trainings of
-    `runs` is `at_least` or `at_most` a number; or that of `transfer`, one of the study's transfers, within what so many
-    test images can tell. Without any of them there is no experiment; `needs` says what is missing.
+    `runs` is `at_least` or `at_most` a number; or that of `transfer`, one of the study's transfers, an accuracy, within
+    what so many test images can tell. Without any of them there is no experiment; `needs` says what is missing.
 
     `of` is `distance`, that at the end of the training; `best`, the smallest on its curve; `unsteadiness`, the standard
     deviation of the steps of ln distance in the second half of the curve; or the name of a score. Compared runs have

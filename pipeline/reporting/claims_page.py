@@ -54,7 +54,7 @@ def blocks() -> list[Block]:
     decided, open_ = [one for one in rows if one.decided], [one for one in rows if not one.decided]
     found: list[Block] = [Heading(2, "Do the claims hold?", "claims"), *problems, Paragraph(summary(rows))]
     if decided:
-        found += [Table(HEADS, [one.cells for one in decided], left=4, label="Claims that trainings have decided"),
+        found += [Table(HEADS, [one.cells for one in decided], left=4, label="Claims that are decided"),
                   Items([f"**{one.ruling['says']}**: {one.ruling['sentence']}" for one in decided])]
     pictures = [Picture(path, f"Ratios of the claims of {name or 'this study'} with their intervals",
                         f"{name or 'This study'}: ratios and 95 % intervals. Ticks: the least ratio that counts.")
@@ -79,6 +79,6 @@ def summary(rows: list[Claimed]) -> str:
     said = ", ".join(f"{count} {one if count == 1 else more}" for count, (one, more) in zip(counts.values(), (
         ("holds", "hold"), ("is reversed", "are reversed"), ("makes no difference", "make no difference"),
         ("is undecided", "are undecided"))))
-    return (f"Of {len(rows)} claims {said}. Each is decided by trainings of several seeds, by a rule that was set "
-            "before: docs/claims.md. An effect like ×1.5 is the other run's number over that of the one that is "
-            "claimed to be better.")
+    return (f"Of {len(rows)} claims {said}. Each is decided by a rule that was set before: by trainings of several "
+            "seeds, or by what one network reaches on test images (docs/claims.md). ×1.5 means that the run which is "
+            "claimed to be worse has 1.5 times the number of the other.")

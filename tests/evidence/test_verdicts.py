@@ -117,17 +117,27 @@ def test_scores_are_subtracted_and_divided() -> None:
 @pytest.mark.parametrize(("images", "verdict"), [(10_000, "holds"), (100, "undecided")])
 def test_a_transfer_is_judged_by_what_its_test_images_leave_open(images: int, verdict: str) -> None:
     """By the normal interval of a difference of two shares."""
-    claim = Claim(transfer="theirs", of="trained", minus="untrained", at_least=0.02)
-    scores = {"trained": 0.8, "untrained": 0.75, "test_images": images}
+    trained, untrained = "probe_accuracy_50_labels", "probe_accuracy_50_labels_of_untrained_D"
+    claim = Claim(transfer="theirs", of=trained, minus=untrained, at_least=0.02)
+    scores = {trained: 0.8, untrained: 0.75, "test_images": images}
     one, = verdicts.rule({"it": claim}, {}, 3, {"theirs": scores})
     half = 1.959964 * math.sqrt((0.8 * 0.2 + 0.75 * 0.25) / images)
     assert one.verdict == verdict and one.stated == pytest.approx((0.05, 0.05 - half, 0.05 + half))
     assert one.p == pytest.approx(2 * stats.norm.sf(0.03 / (half / 1.959964)))
-    assert f"On {images:,} test images, `trained less untrained` of theirs is 0.05 (" in wording.sentence(one)
+    assert f"On {images:,} test images, `{trained} less {untrained}` of one network, theirs, is 0.05 (" in (
+        wording.sentence(one))
     less, = verdicts.rule({"it": replace(claim, at_least=0.5)}, {}, 3, {"theirs": scores})
     assert less.verdict == "reversed"
-    for given, reason in (({}, "`dvc repro transfer@theirs` has not run"), ({"theirs": {}}, "has not run"),
-                          ({"theirs": {"trained": 0.8}}, "lacks untrained and test_images")):
+
+
+def test_a_transfer_of_the_first_layers_says_so_and_a_perfect_one_has_an_error() -> None:
+    claim = Claim(transfer="theirs", of="probe_accuracy_50_labels", at_least=0.9)
+    cut, = verdicts.rule({"it": claim}, {}, 3, {
+        "theirs": {"probe_of_4_layers_accuracy_50_labels": 1.0, "test_images": 100}})
+    assert cut.verdict == "holds" and cut.error == 0.01
+    assert "`probe_of_4_layers_accuracy_50_labels`" in wording.sentence(cut)
+    for given, reason in (({}, "run `dvc repro transfer@theirs`, then"), ({"theirs": {}}, "run `dvc repro transfer"),
+                          ({"theirs": {"other": 0.8}}, "lacks probe_accuracy_50_labels and test_images")):
         one, = verdicts.rule({"it": claim}, {}, 3, given)
         assert one.verdict == "undecided" and reason in one.reason and wording.sentence(one)
 
