@@ -3,7 +3,6 @@
 They are NumPy arrays, one for each parameter, numbered in the order of the layers. Each is known by its digest.
 """
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,7 +51,7 @@ class Published:
 PUBLISHED = {
     "radford-svhn": Published(
         "paper-svhn", "models/svhn_unsup_all_conv_dcgan_100z_gaussian_lr_0.0005_64mb/",
-        {"data": "SVHN", "trained": "200 epochs", "batch": 64, "lr": 0.0005}, "200_discrim_params.jl_",
+        {"trained_on": "SVHN", "trained": "200 epochs", "run": {"batch": 64, "lr": 0.0005}}, "200_discrim_params.jl_",
         D=["fe9ef3d815b106df988ec6f384a79ae68df27a214c11ada52b94548f4666b15f",
            "f62c228d2e9ec48b7a07d191317a5c166129a8e94363c3c546f59509cc29e521",
            "b7ea7698a743162669e127a318b36aea2a870673fac7437790c8c1f31b61ba55",
@@ -75,7 +74,7 @@ PUBLISHED = {
     # Its G has been published too, but no digests of it are known here.
     "radford-imagenet32": Published(
         "paper-imagenet32", "models/imagenet_gan_pretrain_128f_relu_lrelu_7l_3x3_256z/",
-        {"data": "ImageNet, 32x32", "trained": "30 epochs"}, "30_discrim_params.jl_",
+        {"trained_on": "ImageNet, 32x32", "trained": "30 epochs"}, "30_discrim_params.jl_",
         D=["f90d162c427747332e1f84e55179777971cd38faf04012b644040cd8c9dba9ac",
            "71a217a8d1456e914eca7a60a8bfe776d0e94a951ff1e903b085d06d7295c839",
            "42e586d7689afe6fa246e559007a79d17c74a71ccb00e82bbd1bef92452945df",
@@ -97,11 +96,20 @@ PUBLISHED = {
 
 
 def model(address: str) -> Path:
-    """The folder of the model at `address`, which is published:NAME; it is brought if it is not there."""
-    name = address.removeprefix(ADDRESS)
-    if not (folder(name) / "model.json").exists():
+    """The folder of the model at `address`, which is published:NAME; it is brought if it is not there, or damaged."""
+    name = known(address.removeprefix(ADDRESS))
+    try:
+        checkpoint.load_discriminator(folder(name))
+    except InputError:
         bring(name)
     return folder(name)
+
+
+def known(name: str) -> str:
+    """`name`; InputError when no model is called so."""
+    if name not in PUBLISHED:
+        raise InputError(f"no published model {name!r}{suggestion(name, PUBLISHED)}; there are {', '.join(PUBLISHED)}")
+    return name
 
 
 def folder(name: str) -> Path:
@@ -115,11 +123,9 @@ def bring(name: str, directory: Path | None = None) -> None:
     Where arrays of D's last layers cannot be had, and no G is known, D has the layers before them; lines say so.
     InputError when there is no such model, or when too few arrays can be had.
     """
-    if name not in PUBLISHED:
-        raise InputError(f"no published model {name!r}{suggestion(name, PUBLISHED)}; there are {', '.join(PUBLISHED)}")
-    one, raw = PUBLISHED[name], folders.work("published", name)
+    one, raw = PUBLISHED[known(name)], folders.work("published", name)
     raw.mkdir(parents=True, exist_ok=True)
-    trouble = _fetch(name, one.digests, raw, _places(one.folder, directory))
+    trouble = _fetch(name, one.digests, one.folder, raw, directory)
     G, D = build(literature.network(one.network), LEAK, torch.Generator())
     there = [sources.valid(raw / file, digest) for file, digest in zip(one.names("D"), one.D)]
     layers = theano.layers_before(D, there)
@@ -136,19 +142,20 @@ def bring(name: str, directory: Path | None = None) -> None:
     _licence(name, folder(name), raw, directory)
 
 
-def _places(inside: str, directory: Path | None) -> Iterable[tuple[str, sources.Source]]:
+def _places(inside: str, directory: Path | None) -> list[tuple[str, sources.Source]]:
     """Where files are looked for: the user's folder, if there is one, then GitHub's `inside`."""
-    if directory is not None:
-        yield f"directory {directory}", sources.local(directory)
-    yield BASE + inside, sources.mirror(BASE + inside)
+    here = [] if directory is None else [(f"directory {directory}", sources.local(directory))]
+    return [*here, (BASE + inside, sources.mirror(BASE + inside))]
 
 
-def _fetch(title: str, digests: dict[str, str], raw: Path, places: Iterable[tuple[str, sources.Source]]) -> str:
-    """`raw` has what can be had of the files; returns why that is not everything, or ''."""
+def _fetch(title: str, digests: dict[str, str], inside: str, raw: Path, directory: Path | None) -> str:
+    """`raw` has the files before the first that cannot be had; returns which cannot, and why, or ''."""
     try:
-        sources.bring(title, digests, raw, places)
+        sources.bring(title, digests, raw, _places(inside, directory))
     except InputError as error:
-        missing = [file for file, digest in digests.items() if not sources.valid(raw / file, digest)]
+        here = [raw] if directory is None else [raw, directory]
+        missing = [file for file, digest in digests.items()
+                   if not any(sources.valid(place / file, digest) for place in here)]
         return f"{error}. Missing: {', '.join(missing)}"
     return ""
 
@@ -162,7 +169,7 @@ def _filled(net: Stack, raw: Path, names: list[str]) -> bytes:
 
 def _licence(name: str, model: Path, raw: Path, directory: Path | None) -> None:
     """The model's folder has the licence, if it can be had; a line says if not."""
-    if _fetch(f"{name}'s licence", LICENCE, raw, _places("", directory)):
+    if _fetch(f"{name}'s licence", LICENCE, "", raw, directory):
         print(f"{name}: no source has its LICENSE; it is {HOLDER}", file=sys.stderr)
     for file in LICENCE:
         if (raw / file).exists():

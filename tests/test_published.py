@@ -70,11 +70,9 @@ def test_a_model_comes_from_a_folder_with_its_licence_and_says_whose_it_is(made_
 
 
 def test_an_address_brings_what_is_not_there_from_the_server_once(made_up: Path, github: Server) -> None:
-    made_up.rename(github.folder / "models")
     inside = github.folder / published.PUBLISHED[NAME].folder
-    (github.folder / "models").rename(github.folder / "all")
     inside.parent.mkdir(parents=True)
-    (github.folder / "all").rename(inside)
+    made_up.rename(inside)
     (inside / "LICENSE").rename(github.folder / "LICENSE")
     for _ in range(2):
         command("walk", f"published:{NAME}", "walk.png", "--points", "2", "--steps", "2")

@@ -1,6 +1,6 @@
 """dcgan demo: digits from nothing in a minute: a small training, a picture of samples, and a walk, in the folder demo.
 
-With the internet there are house numbers too, of the generator that the paper's authors trained.
+With the internet there are house numbers too, by the generator of the paper's authors, which is then in published/.
 
 The data are scikit-learn's digits, so that no internet is needed. The networks are those of the paper's conditional
 MNIST, an eighth as wide, and repeat pixels in place of strides. DVC and MLflow are not told: nothing here is a result
@@ -41,9 +41,9 @@ def run(given: argparse.Namespace) -> None:
     except KeyboardInterrupt:
         print("demo: interrupted; what stands in demo/ is whole, and `dcgan demo` begins anew", file=sys.stderr)
         raise
-    others = houses()
     print(f"\nDone in {time.monotonic() - begin:.0f} s. Look at {SAMPLES}: a column for each digit, none chosen by "
-          f"hand;\nand at {WALK}: a walk between threes. The network is in {MODEL}.\n\n{others}\n\n{NEXT}")
+          f"hand;\nand at {WALK}: a walk between threes. The network is in {MODEL}.\n", flush=True)
+    print(f"{houses()}\n\n{NEXT}")
 
 
 def make() -> None:
@@ -65,11 +65,10 @@ def houses() -> str:
     from pipeline import published
     try:
         published.model(AUTHORS)
-    except InputError:
-        return ("The generator of the paper's authors, which makes house numbers, could not be brought: with the "
-                f"internet `dcgan import {AUTHORS.partition(':')[2]}` does so.")
-    show(["sample", AUTHORS, str(HOUSES)])
-    show(["walk", AUTHORS, str(STREET)])
+        for words in (["sample", AUTHORS, str(HOUSES)], ["walk", AUTHORS, str(STREET)]):
+            show(words)
+    except (InputError, OSError) as error:
+        return f"There are no house numbers by the generator of the paper's authors: {error}"
     return f"{HOUSES} and {STREET} are by the generator that the paper's authors trained on SVHN."
 
 
