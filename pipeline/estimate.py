@@ -1,6 +1,6 @@
 """How long a study's trainings take on this machine, by two seconds of each kind of training step."""
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,11 @@ from pipeline.params.study import Study
 
 TRAINING_IMAGES = {"mnist": 60_000, "fashion_mnist": 60_000, "cifar10": 50_000, "svhn": 73_257, "digits": 1_437}
 SECONDS = 2.0  # of measuring, for all kinds together
-BATCHES = 4  # of random images, which are trained on again and again; the first are not timed
+BATCHES = 4  # of random images, which are trained on again and again; the first is not timed
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Duration:
     """Of all trainings of a study from their beginning: images, seconds, and the slowest and fastest kind's rate."""
     images: int
     seconds: float
@@ -26,7 +26,7 @@ class Estimate:
     fastest: float
 
 
-def estimate(study: Study) -> Estimate | None:
+def estimate(study: Study) -> Duration | None:
     """None where the count of training images is not known yet."""
     count = training_images(study)
     if count is None:
@@ -36,7 +36,7 @@ def estimate(study: Study) -> Estimate | None:
     rates = {key: rate(run, device, SECONDS / len(kinds)) for key, run in kinds.items()}
     wanted = [(len(study.seeds) * run.epochs * min(run.images or count, count), rates[kind(run)])
               for run in study.runs.values()]
-    return Estimate(sum(images for images, _ in wanted), sum(images / rate for images, rate in wanted),
+    return Duration(sum(images for images, _ in wanted), sum(images / rate for images, rate in wanted),
                     min(rates.values()), max(rates.values()))
 
 
@@ -59,7 +59,8 @@ def rate(run: Run, device: Device, limit: float) -> float:
     n = BATCHES * run.batch
     pixels = np.random.default_rng(0).integers(0, 256, (n, *network.image), np.uint8)
     labels = np.arange(n) % max(network.classes, 1)
-    state = training.start(network, run, 0, device)
+    slow = replace(run, lr=1e-6, lr_G=None, lr_D=None)  # which takes as long, and does not diverge on noise
+    state = training.start(network, slow, 0, device)
     steps = training.train(state, pixels, labels, run.batch, 1 << 40, 0, run.batch, device, 0)
     next(steps)
     begin, before = time.perf_counter(), state.images_seen

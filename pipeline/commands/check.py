@@ -1,9 +1,12 @@
 """dcgan check: whether params.yaml is one that can be run, before DVC removes a result to make it anew."""
 import argparse
+import math
 from typing import TYPE_CHECKING
 
+from pipeline.errors import DivergedError, InputError
+
 if TYPE_CHECKING:
-    from pipeline.estimate import Estimate
+    from pipeline.estimate import Duration
 
 EXAMPLE = "example: dcgan check --time && dvc repro report"
 
@@ -21,14 +24,18 @@ def run(given: argparse.Namespace) -> None:
     print(f"{reading.PARAMS}: {len(study.runs)} runs x {len(study.seeds)} seeds on {study.data.name}", flush=True)
     if given.time:
         from pipeline import estimate
-        found = estimate.estimate(study)
+        try:
+            found = estimate.estimate(study)
+        except (InputError, DivergedError, OSError) as error:  # the stages will say so where it matters
+            print(f"How long they take cannot be measured: {error}")
+            return
         print(said(found) if found else "How long they take is known once `dvc repro fetch` has brought the images.")
 
 
-def said(found: "Estimate") -> str:
-    """An estimate in words."""
-    minutes = found.seconds / 60
-    length = f"{minutes:.0f} minutes" if minutes < 90 else f"{minutes / 60:.1f} hours"
+def said(found: "Duration") -> str:
+    """A duration in words."""
+    minutes = math.ceil(found.seconds / 60)
+    length = f"{minutes} minute{'s' * (minutes > 1)}" if minutes < 90 else f"{minutes / 60:.1f} hours"
     rates = " to ".join(dict.fromkeys(f"{rate:,.0f}" for rate in (found.slowest, found.fastest)))
     return (f"Training all of them anew takes about {length} on this machine: {found.images:,} images, {rates} a "
             "second.\nTheir scores come on top; DVC trains only what is missing. `dcgan new short --epochs 1` makes a "

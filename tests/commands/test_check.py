@@ -1,5 +1,5 @@
 """dcgan check: params.yaml is judged before DVC removes a result."""
-import time
+import itertools
 from pathlib import Path
 
 import pytest
@@ -36,13 +36,19 @@ def test_it_measures_how_long_trainings_take(params: Params, monkeypatch: pytest
     assert "once `dvc repro fetch` has brought the images" in capsys.readouterr().out
 
 
-def test_a_rate_is_measured(params: Params) -> None:
-    params({"train.width": 0.25})
-    study = reading.load()
-    rate = estimate.rate(study.runs["test4"], PLAIN, 0.2)
-    begin = time.monotonic()
-    assert estimate.rate(study.runs["test4"], PLAIN, 0.5) == pytest.approx(rate, rel=0.9) and rate > 10
-    assert time.monotonic() - begin < 10
+def test_a_rate_is_of_whole_batches_by_the_clock(params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that a tenth of a second passes on whenever it is asked: one batch of 100 for each, and one for the end.
+    """
+    clock = itertools.count()
+    monkeypatch.setattr(estimate.time, "perf_counter", lambda: next(clock) / 10)
+    params({"train.width": 0.25, "runs.test4.lr": 1.0})
+    assert estimate.rate(reading.load().runs["test4"], PLAIN, 0.45) == pytest.approx(400 / 0.6)
+
+
+def test_what_cannot_be_measured_stops_nothing(params: Params, capsys: pytest.CaptureFixture[str]) -> None:
+    params({"hardware.device": "mps"})
+    command("check", "--time")
+    assert "cannot be measured: params.yaml: hardware.device" in capsys.readouterr().out
 
 
 def test_a_place_beside_what_stages_write_is_a_users_own(params: Params) -> None:
