@@ -4,9 +4,11 @@ The thread hands what a stage reports to the store. While MLflow is slow, locked
 `.work/tracking/`, and tried again; what is left at the end stays there until `dcgan sync`. So does an entry that MLflow
 refuses, and those behind it go on.
 """
+import queue
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,7 @@ class BackgroundTracker(Tracker):
         self.circuit = circuit or CIRCUIT
         self.kept = kept.new(store.opening.description.name)
         self.arrived: deque[Entry | None] = deque()
-        self.news = threading.Event()
+        self.news: queue.SimpleQueue[None] = queue.SimpleQueue()  # one for each that arrives; no signal can tear it
         self.pending = [Entry("describe", {}), Entry("params", {}), Entry("data", {})]
         self.refused: list[Entry] = []
         self.saved: list[Entry] = []  # what the kept folder has: some of both
@@ -144,14 +146,14 @@ class BackgroundTracker(Tracker):
     def _put(self, entry: Entry | None) -> None:
         """Hands an entry, or None behind the last, to the thread; never waits for it."""
         self.arrived.append(entry)
-        self.news.set()
+        self.news.put(None)
 
     def _collect(self) -> bool:
         """Moves what arrives in FLUSH_SECONDS to `pending`; True when it was the last."""
         until = time.monotonic() + FLUSH_SECONDS
         while (left := until - time.monotonic()) > 0:
-            self.news.wait(left)
-            self.news.clear()
+            with suppress(queue.Empty):
+                self.news.get(timeout=left)
             if self._take():
                 return True
         return False

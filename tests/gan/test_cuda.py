@@ -125,8 +125,16 @@ def test_discriminators_are_scored(gpu: None, name: str, device: Device, monkeyp
 def test_large_data_stay_on_the_cpu_and_their_batches_are_sent(gpu: None, device: Device,
                                                                monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (0, 0))
-    monkeypatch.setattr(Tensor, "pin_memory", lambda self: self)
+    pinned: list[int] = []
+
+    def pin_memory(self: Tensor) -> Tensor:
+        assert self.device.type == "cpu"
+        pinned.append(len(self))
+        return self
+
+    monkeypatch.setattr(Tensor, "pin_memory", pin_memory)
     trained(literature.network("paper-mnist", 0.25), device, monkeypatch, flip=True)
+    assert pinned == 2 * [8, 8, 4]
 
 
 def test_a_network_that_stays_on_the_cpu_is_found(gpu: None, device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,7 +145,7 @@ def test_a_network_that_stays_on_the_cpu_is_found(gpu: None, device: Device, mon
         list(training.train(state, np.zeros((N, 1, 28, 28), np.uint8), np.zeros(N), BATCH, 4 * N, 0, 10**9, device, 0))
 
 
-def test_the_supervised_control_learns(gpu: None, device: Device, dataset: Dataset) -> None:
+def test_the_supervised_control_runs_there(gpu: None, device: Device, dataset: Dataset) -> None:
     lesson = supervised.Lesson(literature.network("slides", 0.25), 0.2, 10, 0, device)
     some = supervised.Examples(dataset.train_images[:80], dataset.train_labels[:80])
     assert len([*lesson.accuracies(some, some, 1e-3, [1, 3])]) == 2
