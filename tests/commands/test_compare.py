@@ -54,7 +54,7 @@ def study_of(home: Path, reports: Path, distances: dict[str, list[float]], probe
     """A study like guidelines with these runs, whose distances and probes are those of seeds 0, 1 and on."""
     home.mkdir(parents=True)
     seeds = list(range(len(next(iter(distances.values())))))
-    text = (ROOT / "studies/guidelines/params.yaml").read_text().replace("seeds: [0, 1, 2]", f"seeds: {seeds}")
+    text = (ROOT / "studies/guidelines/params.yaml").read_text().replace("seeds: [0, 1, 2, 3, 4]", f"seeds: {seeds}")
     (home / "params.yaml").write_text(text)
     for name, values in distances.items():
         for seed, value in enumerate(values):
