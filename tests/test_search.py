@@ -267,6 +267,7 @@ WIDE = {"search.space": {"lr_G": {"low": 1e-4, "high": 1e-3, "log": True}, "lr_D
         "search.pruner": "none"}
 
 
+@pytest.mark.slow
 def test_everything_searchable_is_searched_shown_and_promoted(project: Callable[..., Path]) -> None:
     folder = project(WIDE)
     search.search()

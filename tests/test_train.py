@@ -23,6 +23,7 @@ def model_of(folder: Path = Path()) -> checkpoint.Model:
     return checkpoint.load_model(folder / folders.model("test4", 0))
 
 
+@pytest.mark.slow
 def test_the_best_generator_and_the_average_are_saved_beside_the_last(study: Params) -> None:
     """Each has the distance that the curve says it had."""
     study(NARROW | {"train.keep": "best", "train.ema": 0.9, "train.epochs": 3})
@@ -106,6 +107,7 @@ def test_a_curve_of_one_point_has_no_best(study: Params) -> None:
         train.train("test4", 0)
 
 
+@pytest.mark.slow
 def test_a_training_whose_checkpoint_is_damaged_says_so_and_begins_anew(study: Params, studied: Path) -> None:
     study({"train.checkpoint_seconds": 0})
     folder = Path(".work/train")

@@ -75,6 +75,7 @@ def test_adam_is_keras_adam() -> None:
         assert adam.defaults["betas"] == (0.5, 0.999) and adam.defaults["eps"] == 1e-7 and adam.defaults["lr"] == 2e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", [FP32, BF16], ids=["fp32", "bf16"])
 def test_a_training_repeats_itself_bit_by_bit_and_resumes_exactly(dataset: Dataset, device: Device) -> None:
     images = dataset.train_images[:110]  # batches of 20: the last of an epoch has 10 real images

@@ -101,6 +101,7 @@ def test_any_size_is_resized_as_the_peers_do(shape: tuple[int, int, int]) -> Non
     torch.testing.assert_close(inception.resized(torch.from_numpy(images), "half-pixel"), half, rtol=0, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_distance_is_that_of_torch_fidelitys_features(
         ours: Inception, torch_fidelity: FeatureExtractorInceptionV3) -> None:
     """On every eighth feature, some of every branch, to save the time of large eigenvalue problems."""

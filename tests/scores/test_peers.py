@@ -53,6 +53,7 @@ def test_frechet_distances_agree(n: int, d: int) -> None:
     assert torchmetrics_distance(x, y) == pytest.approx(expected, rel=DOUBLE)
 
 
+@pytest.mark.slow
 @disp
 @pytest.mark.parametrize(("n", "d"), [(60, 200), (100, 300)])
 def test_with_fewer_images_than_dimensions_peers_are_off_where_ours_is_exact(n: int, d: int) -> None:

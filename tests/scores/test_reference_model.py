@@ -43,6 +43,7 @@ def test_fitting_repeats_itself_and_leaves_the_global_generator_alone(dataset: D
     assert all(torch.equal(a, b) for a, b in zip(nets[0].state_dict().values(), nets[1].state_dict().values()))
 
 
+@pytest.mark.slow
 def test_the_residual_net_reads_digits_from_images_that_are_shifted_and_mirrored(dataset: Dataset) -> None:
     """Half of the digits that it learns from are mirrored, and those that it reads are not."""
     net = classifier.fit(dataset.train_images, dataset.train_labels, 10, 4, 50, 3e-3, 0, FP32, "residual", True)

@@ -73,6 +73,7 @@ def test_the_relative_distance_of_the_mean_image_is_one(scorer: SampleScorer, re
     assert found["fid_classifier_300_relative"] == pytest.approx(1, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_fewer_test_images_make_a_floor_of_their_own_count(
         scorer: SampleScorer, dataset: Dataset, scoring: Evaluate) -> None:
     found = replace(scorer, floor=(200, 40.0)).measure(dataset.test_images[:N], None, scoring, 0).scores
@@ -112,6 +113,7 @@ def test_noise_has_neither_precision_nor_coverage(scorer: SampleScorer, honest: 
     assert found["kid"] > 10 * abs(honest["kid"]) and found["memorisation"] > 1.5
 
 
+@pytest.mark.slow
 def test_blurring_raises_the_distances_step_by_step(scorer: SampleScorer, honest: Scores, dataset: Dataset,
                                                     scoring: Evaluate) -> None:
     found, images = [honest], dataset.test_images[:N]
@@ -142,6 +144,7 @@ def test_copies_of_the_training_set_are_caught_though_their_distance_is_perfect(
     assert found["memorisation"] == 0 and found["near_copies"] == 1
 
 
+@pytest.mark.slow
 def test_labelled_samples_teach_a_nearest_neighbour_classifier(scorer: SampleScorer, dataset: Dataset,
                                                                scoring: Evaluate) -> None:
     """Samples here are training images: the error is that of the control. Wrong labels teach nothing."""

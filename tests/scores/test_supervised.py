@@ -22,6 +22,7 @@ def accuracies(dataset: Dataset, labels: np.ndarray, *lengths: int, name: str = 
                                         Examples(dataset.test_images, dataset.test_labels), 2e-3, lengths))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["slides", "guidelines-28", "paper-mnist"])
 def test_it_learns_the_labels_that_it_is_taught(dataset: Dataset, name: str) -> None:
     assert accuracies(dataset, dataset.train_labels, 150, name=name)[0] > 0.85

@@ -188,6 +188,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[str]:
             yield f"http://127.0.0.1:{port}"
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # MLflow's own dependencies
 def test_a_useless_server_costs_ten_seconds_once_and_sync_tells_everything_later(
         project: Path, server: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

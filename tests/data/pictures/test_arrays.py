@@ -374,6 +374,7 @@ def test_processes_load_neither_torch_nor_pydantic() -> None:
     assert "numpy" in loaded.stdout.split() and not {"torch", "pydantic", "tqdm"} & set(loaded.stdout.split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_run_leaves_no_processes_and_an_interrupt_no_files(tmp_path: Path, blow: signal.Signals) -> None:
     content = encode(np.zeros((1500, 1500, 3), np.uint8))
@@ -390,7 +391,10 @@ def test_an_interrupted_run_leaves_no_processes_and_an_interrupt_no_files(tmp_pa
         time.sleep(0.05)
         workers = psutil.Process(run.pid).children()
     os.killpg(run.pid, blow)
-    errors = run.communicate(timeout=20)[1]
+    try:
+        errors = run.communicate(timeout=90)[1]
+    finally:
+        run.kill()
     assert psutil.wait_procs(workers, timeout=20)[1] == []
     if blow == signal.SIGINT:
         assert errors.count("KeyboardInterrupt") == 1

@@ -128,7 +128,8 @@ def test_each_way_is_taken_where_it_pays_and_only_where_it_may() -> None:
         assert way(14, 256, 128, 5) is way(16, 256, 128, 4) is way(64, 64, 3, 4) is None
 
 
-@pytest.mark.parametrize("name", ["slides", "article-cifar10", "paper-64", "paper-imagenet32", "torch-64"])
+@pytest.mark.parametrize("name", ["slides", "article-cifar10", pytest.param("paper-64", marks=pytest.mark.slow),
+                                  "paper-imagenet32", "torch-64"])
 def test_networks_are_the_same_functions_the_fast_way(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(winograd, "PRECISIONS", (torch.float64,))
     network = literature.network(name)
