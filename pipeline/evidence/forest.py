@@ -1,4 +1,6 @@
 """The forest plot of claims that compare two runs: ratios with their intervals on one logarithmic axis."""
+import textwrap
+
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
@@ -6,7 +8,8 @@ from pipeline.evidence import wording
 from pipeline.evidence.verdicts import Ruling
 
 COLOURS = {"holds": "#009E73", "reversed": "#D55E00", "no effect": "#0072B2", "undecided": "#8a8a8a"}
-WIDTH, ROW = 6.4, 0.34  # inches
+WIDTH, ROW = 8.6, 0.46  # inches
+LABEL = 46  # characters of a line
 TICKS = (0.1, 0.2, 0.5, 0.8, 1, 1.25, 2, 5, 10)
 WIDEST = 20.0  # the axis ends at this ratio, whatever an interval says
 
@@ -25,10 +28,9 @@ def drawn(rulings: list[Ruling]) -> Figure | None:
         axis.plot([low, high], [place, place], color=colour, linewidth=2, solid_capstyle="butt")
         axis.plot([min(max(ratio.mean, low), high)], [place], "o", color=colour, markersize=6)
         axis.plot([1 / one.claim.by, one.claim.by], [place, place], "|", color="#8a8a8a", markersize=9)
-    axis.set_yticks(range(len(rows)), [f"{wording.says(one.name, one.claim)}: {one.verdict}" for one, _ in rows],
-                    wrap=True)
-    axis.set(xscale="log", xlabel="← against the claim        number of the other run over that of the better one"
-                                  "        for the claim →", ylim=(len(rows) - 0.5, -0.5))
+    axis.set_yticks(range(len(rows)), [textwrap.fill(f"{wording.says(one.name, one.claim)}: {one.verdict}", LABEL)
+                                       for one, _ in rows], fontsize=8.5)
+    axis.set(xscale="log", xlabel="← against the claim          for the claim →", ylim=(len(rows) - 0.5, -0.5))
     ends = [value for _, ratio in rows for value in (ratio.low, ratio.high)]
     axis.set_xlim(max(min([*ends, 0.7]) / 1.1, 1 / WIDEST), min(max([*ends, 1.5]) * 1.1, WIDEST))
     axis.xaxis.set_major_locator(FixedLocator(list(TICKS)))
