@@ -24,6 +24,7 @@ def project(params: Params, tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_transfer_has_the_probe_and_its_controls(project: Path) -> None:
     transfer.transfer("elsewhere")
     scores = json.loads((project / "reports/transfer/elsewhere/scores.json").read_text())

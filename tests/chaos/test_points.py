@@ -38,6 +38,7 @@ def write(folder: Path, log: Path, plan: Plan) -> None:
     os.rename(folder / "b", folder / "c")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("plan", "status", "sizes"), [
     (Plan(), 0, {"a": 100, "c": 100}), (Plan(1, BEFORE), -9, {}), (Plan(1, AFTER), -9, {"a": 0}),
     (Plan(2, BEFORE), -9, {"a": 0}), (Plan(2, TORN), -9, {"a": 50}), (Plan(2, AFTER), -9, {"a": 100}),

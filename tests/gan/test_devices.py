@@ -67,6 +67,7 @@ def test_a_kind_of_cpu_is_measured_once(tmp_path: Path, monkeypatch: pytest.Monk
     assert len([*known.parent.glob("*.json")]) == 2
 
 
+@pytest.mark.slow
 def test_processes_that_start_together_find_the_same(tmp_path: Path) -> None:
     code = "from pipeline.gan import devices; print(devices.bf16_is_faster())"
     started = [subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, text=True, stdout=subprocess.PIPE,

@@ -126,6 +126,7 @@ def test_blurring_raises_the_distances_step_by_step(scorer: SampleScorer, honest
         assert values == sorted(values) and values[-1] > 3 * values[0], key
 
 
+@pytest.mark.slow
 def test_dropped_classes_show_in_coverage_and_in_the_histogram(scorer: SampleScorer, honest: Scores, dataset: Dataset,
                                                                scoring: Evaluate) -> None:
     kept = dataset.test_images[dataset.test_labels < 6]

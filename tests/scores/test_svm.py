@@ -70,6 +70,7 @@ def test_classes_with_few_examples_inside_the_margin_may_have_them_to_themselves
         assert objective(weights, x, y, 1.0) == pytest.approx(objective(theirs, x, y, 1.0), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_a_larger_C_fits_the_examples_more_closely(digits: tuple[np.ndarray, np.ndarray]) -> None:
     x, y = digits
     weights = [svm.fit(x[:400], y[:400], 10, C) for C in (1e-5, 1e-3, 1e-1)]
@@ -77,6 +78,7 @@ def test_a_larger_C_fits_the_examples_more_closely(digits: tuple[np.ndarray, np.
     assert fitted == sorted(fitted) and fitted[0] < fitted[2] == 1
 
 
+@pytest.mark.slow
 def test_the_solution_does_not_depend_on_the_start(digits: tuple[np.ndarray, np.ndarray]) -> None:
     x, y = digits
     cold, warm = svm.fit(x, y, 10, 0.01), svm.fit(x, y, 10, 0.01, svm.fit(x[:900], y[:900], 10, 0.1))
@@ -84,6 +86,7 @@ def test_the_solution_does_not_depend_on_the_start(digits: tuple[np.ndarray, np.
     assert np.linalg.norm(warm - cold) < 0.05 * np.linalg.norm(cold)
 
 
+@pytest.mark.slow
 def test_blocks_and_mapped_memory_change_nothing(digits: tuple[np.ndarray, np.ndarray], tmp_path: Path,
                                                  monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = digits
