@@ -392,7 +392,7 @@ def test_an_interrupted_run_leaves_no_processes_and_an_interrupt_no_files(tmp_pa
         workers = psutil.Process(run.pid).children()
     os.killpg(run.pid, blow)
     try:
-        errors = run.communicate(timeout=90)[1]
+        errors = run.communicate(timeout=20)[1]
     finally:
         run.kill()
     assert psutil.wait_procs(workers, timeout=20)[1] == []
