@@ -80,12 +80,14 @@ class BackgroundTracker(Tracker):
         """Ends the run; returns when MLflow has everything or, as soon as it does not answer, when all is kept."""
         self._put(Entry("close", {"status": status, "ended": int(time.time() * 1000)}))
         self._put(None)
-        self._wait()
-        with self.lock:
-            self.given_up = True
-            self._take()
-            self._keep()
-            self.kept.release() if self.saved else self.kept.clear()
+        try:
+            self._wait()
+        finally:  # also when this process is asked to end meanwhile
+            with self.lock:
+                self.given_up = True
+                self._take()
+                self._keep()
+                self.kept.release() if self.saved else self.kept.clear()
 
     def _wait(self) -> None:
         """Until everything is told, but not for an MLflow that is away or behind a request that hangs.

@@ -136,6 +136,19 @@ def test_what_the_thread_has_in_hand_when_the_run_is_closed_is_kept(quick: Path)
         "describe", "params", "data", "metrics", "image", "metrics", "close"]
 
 
+def test_a_signal_while_the_run_is_closed_loses_nothing(quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(opened: bool) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(connection, "answers", interrupt)  # what is asked while the store hangs
+    tracker = BackgroundTracker(Away(pause=30))
+    report(tracker)
+    with pytest.raises(KeyboardInterrupt):
+        tracker.close("FINISHED")
+    assert [entry.method for entry in in_folders(quick)] == [
+        "describe", "params", "data", "metrics", "image", "metrics", "close"]
+
+
 def test_a_store_that_hangs_costs_a_moment_once(
         quick: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(connection, "answers", lambda opened: False)
