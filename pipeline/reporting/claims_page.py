@@ -9,7 +9,7 @@ from pipeline.errors import InputError
 from pipeline.reporting.blocks import Block, Details, Figures, Heading, Items, Paragraph, Picture, Table
 
 AGAIN = "run `dcgan claims` in its study"
-HEADS = ["claim", "source", "study", "verdict", "effect (95 % interval)", "trainings"]
+HEADS = ["claim", "verdict", "effect (95 % interval)", "trainings", "study", "source"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Claimed:
         """The row of the table."""
         one = self.ruling
         count = f"{one['trainings']} of {one['planned']}" if one["planned"] else "–"
-        return [one["says"], one["source"], self.study or "this", one["verdict"], one["stated"] or "–", count]
+        return [one["says"], one["verdict"], one["stated"] or "–", count, self.study or "this", one["source"]]
 
 
 def read(home: Path, name: str) -> list[Claimed]:
@@ -54,7 +54,7 @@ def blocks() -> list[Block]:
     decided, open_ = [one for one in rows if one.decided], [one for one in rows if not one.decided]
     found: list[Block] = [Heading(2, "Do the claims hold?", "claims"), *problems, Paragraph(summary(rows))]
     if decided:
-        found += [Table(HEADS, [one.cells for one in decided], left=4, label="Claims that are decided"),
+        found += [Table(HEADS, [one.cells for one in decided], left=len(HEADS), label="Claims that are decided"),
                   Items([f"**{one.ruling['says']}**: {one.ruling['sentence']}" for one in decided])]
     pictures = [Picture(path, f"Ratios of the claims of {name or 'this study'} with their intervals",
                         f"{name or 'This study'}: ratios and 95 % intervals. Ticks: the least ratio that counts.")

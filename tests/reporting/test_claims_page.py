@@ -38,8 +38,8 @@ def test_decided_claims_are_a_table_and_the_rest_is_folded(tmp_path: Path) -> No
     text, = [block.text for block in blocks if isinstance(block, Paragraph)]
     assert "Of 3 claims 1 holds, 1 is reversed, 0 make no difference, 1 is undecided." in text
     table, = [block for block in blocks if isinstance(block, Table)]
-    assert [row[0] for row in table.rows] == ["a", "c"] and [row[2] for row in table.rows] == ["this", "other"]
-    assert table.rows[0][3:] == ["holds", "×1.55 (1.43 to 1.68)", "3 of 3"]
+    assert [row[0] for row in table.rows] == ["a", "c"] and [row[4] for row in table.rows] == ["this", "other"]
+    assert table.rows[0][1:4] == ["holds", "×1.55 (1.43 to 1.68)", "3 of 3"]
     folded, = [block for block in blocks if isinstance(block, Details)]
     assert folded.title.startswith("1 undecided") and len(folded.blocks) == 2
     figures, = [block for block in blocks if isinstance(block, Figures)]
