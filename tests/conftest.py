@@ -7,6 +7,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,9 @@ SMALL: dict[str, Any] = {
     "transfers": {},
     "claims": {},
 }
-PRELOADED = [f"pipeline.{name}" for name in ("fetch", "reference", "controls", "train", "evaluate", "internals",
-                                             "transfer", "search", "report")] + ["sklearn.datasets", "torch._dynamo"]
+PRELOADED = [*(f"pipeline.{name}" for name in ("fetch", "reference", "controls", "train", "evaluate", "internals",
+                                               "transfer", "search", "report")),
+             "sklearn.datasets", "torch._dynamo", "tests.parsed"]
 
 FORKS = multiprocessing.get_context("forkserver")
 
@@ -169,6 +171,9 @@ def started(name: str, *words: str | Path, folder: Path | None = None, environme
     """The process of a stage that has begun, and what reads its output and errors so far."""
     where = folder or Path.cwd()
     FORKS.set_forkserver_preload(PRELOADED)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(ROOT))  # has tests.parsed
+        forkserver.ensure_running()
     logs = where / ".logs"
     logs.mkdir(exist_ok=True)
     base = logs / f"{name}-{len(list(logs.iterdir()))}"

@@ -1,5 +1,6 @@
 """Fingerprints: what changes them, what does not, and the stages that refuse to run over others' code."""
 import ast
+import functools
 import resource
 import shutil
 import sys
@@ -20,6 +21,7 @@ def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the package that may be edited, and whose fingerprints are taken."""
     shutil.copytree(ROOT / "pipeline", tmp_path / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(code, "ROOT", tmp_path)
+    monkeypatch.setattr(code, "of_syntax", functools.cache(code.of_syntax))  # of each tree once, for all stages
     return tmp_path / "pipeline"
 
 
