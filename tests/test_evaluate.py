@@ -1,5 +1,6 @@
 """Stage evaluate with everything that it can be asked for: a conditional generator, Inception's features, two sets."""
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -14,19 +15,30 @@ from pipeline.errors import InputError
 from pipeline.gan import checkpoint, literature, training
 from pipeline.params.sections import Run
 from pipeline.scores import inception
-from tests.conftest import FP32, Params
+from tests.conftest import FP32, Params, write_params
 
 SETTINGS = {"evaluate.fid_images": 150, "evaluate.inception.images": 12, "evaluate.inception.real_images": 10,
             "reference.epochs": 1}
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, fingerprints: Path) -> Path:
+    """A study of digits with its reference and its controls; tests copy it."""
+    folder = tmp_path_factory.mktemp("evaluated") / "study"
+    shutil.copytree(fingerprints, folder / "code")
+    write_params(folder / "params.yaml", SETTINGS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        images.save(folder / "data/arrays/digits", digits.arrays(), digits.FACTS)
+        reference.reference()
+        controls.controls()
+    return folder
+
+
 @pytest.fixture
-def report(params: Params, tmp_path: Path) -> Path:
-    """A study of digits with its reference and an untrained conditional model; the folder where it is scored."""
-    params(SETTINGS)
-    images.save(tmp_path / "data/arrays/digits", digits.arrays(), digits.FACTS)
-    reference.reference()
-    controls.controls()
+def report(params: Params, tmp_path: Path, made: Path) -> Path:
+    """A study like `made` with an untrained conditional model; the folder where it is scored."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     run = Run(batch=50, lr=1e-3, beta1=0.5, leak=0.2)
     state = training.start(literature.network("paper-mnist", 0.125), run, 0, FP32)
     facts = {"network": {"name": "paper-mnist", "width": 0.125}, "leak": 0.2, "seed": 0, "images": 1000, "run": {},
