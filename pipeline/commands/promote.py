@@ -1,20 +1,26 @@
 """dcgan promote: take the winner of the search into params.yaml, as runs.searched.
 
 An act of its own, not a stage: DVC's graph has no loop, and what a study trains stands in params.yaml alone. Comments
-in params.yaml stay.
+in params.yaml stay. Once the run is trained and evaluated, the same command makes its generator MLflow's champion.
 """
 import argparse
 import io
 import json
+import os
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline import files, folders
 from pipeline.errors import InputError
 
-EXAMPLE = "example: dvc repro search && dcgan promote && dvc repro report"
+if TYPE_CHECKING:
+    from pipeline.params.study import Study
+
+EXAMPLE = "example: dvc repro search && dcgan promote && dvc repro report && dcgan promote"
 NAME = "searched"
+AGAIN = "`dvc repro report` trains and reports it, then `dcgan promote` makes its generator MLflow's champion"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace) -> None:
-    """Writes the winner into params.yaml, or says that it is there."""
+    """Writes the winner into params.yaml; or says that it is there, and makes its generator MLflow's champion."""
     from ruamel.yaml import YAML
     from ruamel.yaml.comments import CommentedMap
 
@@ -36,9 +42,8 @@ def run(given: argparse.Namespace) -> None:
         raise InputError(f"{given.best}: {shortfall(content)}; nothing was promoted, `dcgan promote --anyway` does it")
     before = study.runs.get(NAME)
     known = before and {key: getattr(before, key) for key in winner}
-    again = "`dvc repro report` trains and reports it"
     if winner == known:
-        print(f"promote: {reading.PARAMS} has this run already, as runs.{NAME}; {again}")
+        print(f"promote: {reading.PARAMS} has this run already, as runs.{NAME}; {crowned(study)}")
         return
     yaml = YAML()
     yaml.width = 200
@@ -51,7 +56,22 @@ def run(given: argparse.Namespace) -> None:
     check(buffer.getvalue())
     files.write(reading.PARAMS, buffer.getvalue())
     was = f" (it was {known})" if known else ""
-    print(f"promote: {reading.PARAMS}: runs.{NAME} is {winner}{was}; {again}")
+    print(f"promote: {reading.PARAMS}: runs.{NAME} is {winner}{was}; {AGAIN}")
+
+
+def crowned(study: "Study") -> str:
+    """Makes the generator of the promoted run, of the study's first seed, MLflow's champion; says so, or what lacks."""
+    from pipeline import records
+    from pipeline.gan.checkpoint import ModelFacts
+    from pipeline.tracking import champion
+    folder = folders.model(NAME, study.seeds[0])
+    if os.environ.get("DCGAN_TRACKING") == "off" or not (folder / "model.json").exists():
+        return AGAIN
+    facts = records.read(folder / "model.json", ModelFacts, "run `dvc repro` to train it")
+    if facts.get("run") != asdict(study.runs[NAME]):  # of a winner before
+        return AGAIN
+    address = champion.crown(folder, facts["sha256"]["generator.safetensors"])
+    return f"MLflow has its generator as {address}" if address else AGAIN
 
 
 def check(content: bytes) -> None:
