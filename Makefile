@@ -10,7 +10,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 .DEFAULT_GOAL := all
 
 all: hint .venv/installed  ## fetch, train, score and report the runs of params.yaml
-	$(ACTIVATE) && dcgan check --time && dvc repro report
+	$(ACTIVATE) && dcgan check --time && dcgan repro
 	@echo "The report is reports/report.html; \`make ui\` shows the runs, \`make search\` looks for better ones."
 
 hint:

@@ -10,8 +10,8 @@ from types import ModuleType
 
 from pipeline.errors import DivergedError, InputError, ScoreError, printable, suggestion
 
-COMMANDS = ("demo", "new", "check", "sample", "walk", "explore", "compare", "promote", "dashboard", "sync", "publish",
-            "import")
+COMMANDS = ("demo", "new", "check", "repro", "sample", "walk", "explore", "compare", "promote", "dashboard", "sync",
+            "publish", "import")
 STAGES = {
     "code": "record whose behaviour has changed", "fetch": "bring the data set",
     "reference": "fit the classifiers that distances are measured with",
@@ -39,8 +39,8 @@ def main() -> None:
         module_of(given.command).run(given)
     except (InputError, DivergedError, ScoreError, OSError, MemoryError) as error:
         sys.exit(printable(f"dcgan: {str(error) or 'out of memory'}"))
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except KeyboardInterrupt as stop:
+        sys.exit(getattr(stop, "status", 130))
 
 
 def parser() -> argparse.ArgumentParser:

@@ -18,9 +18,16 @@ REPORTS = Path("reports")
 
 
 def report() -> None:
-    """Writes reports/report.md, details.md, report.html, metrics.json, and the folder reports/report of pictures."""
+    """Writes reports/report.md, details.md, report.html, metrics.json, and the folder reports/report of pictures.
+
+    Trainings without scores are named; DVC has none missing, but the page is of use before all are there.
+    """
     study = reading.load()
-    found = [results.read(name, run, study.seeds, REPORTS) for name, run in study.runs.items()]
+    scored = {name: results.scored(name, study.seeds, REPORTS) for name in study.runs}
+    found = [results.read(name, study.runs[name], seeds, REPORTS) for name, seeds in scored.items() if seeds]
+    if not found:
+        raise InputError(f"{REPORTS / 'evaluate'}: no training has scores; run `dvc repro report`")
+    lacking = [f"{name} seed {seed}" for name, seeds in scored.items() for seed in study.seeds if seed not in seeds]
     controls = records.read(folders.report("controls") / "scores.json", dict[str, float], "run `dvc repro controls`")
     pictures, dark = folders.report("report"), {}
     drawn = plots.drawn(found)
@@ -30,7 +37,7 @@ def report() -> None:
             dark[pictures / f"{name}.png"] = plots.night(figure)
         files.write(temporary / "curves.csv", curves(found).to_csv(index=False, float_format="%.6g").encode())
         films(study, temporary)
-    page = body.report(study, found, controls, pictures)
+    page = body.report(study, found, lacking, controls, pictures)
     for path, content in pages.two_pages(page, REPORTS / "report.md", REPORTS / "details.md").items():
         files.write(path, content)
     files.write(REPORTS / "report.html", pages.html(page, REPORTS / "report.html", pages.Album(dark)))

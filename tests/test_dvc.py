@@ -2,6 +2,7 @@
 import ast
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -113,10 +114,22 @@ def git(folder: Path, *words: str) -> str:
     return subprocess.run(["git", *identity, *words], cwd=folder, check=True, capture_output=True, text=True).stdout
 
 
+def active() -> dict[str, str]:
+    """What a user with an active environment has; tracking stays off."""
+    return os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
+
+
+def dcgan_repro(folder: Path) -> str:
+    """What `dcgan repro` and its children print."""
+    result = subprocess.run([sys.executable, "-m", "pipeline", "repro"], cwd=folder, env=active(), capture_output=True,
+                            text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
 def dvc(folder: Path, *words: str, fails: bool = False) -> str:
-    """Runs dvc as a user with an active environment does; tracking stays off."""
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
-    result = subprocess.run([sys.executable, "-m", "dvc", *words], cwd=folder, env=environment, capture_output=True,
+    """Runs dvc as a user does."""
+    result = subprocess.run([sys.executable, "-m", "dvc", *words], cwd=folder, env=active(), capture_output=True,
                             text=True)
     assert (result.returncode != 0) == fails, result.stdout + result.stderr
     return result.stdout + (result.stderr if fails else "")
@@ -143,9 +156,12 @@ def edit(path: Path, old: str, new: str) -> None:
 def test_the_study_in_a_fresh_clone(fresh: Path) -> None:
     """From nothing to a report; nothing; code that changes or does not; one branch; the run-cache; the same bytes."""
     clone = fresh
-    assert ran(dvc(clone, "repro", "report")) == EVERYTHING
+    output = dcgan_repro(clone)
+    assert ran(output) == EVERYTHING and "=== training 1 of 2: test1-0 ===" in output
+    assert re.search(r"shows what is there so far.\n\n=== training 2 of 2: test4-0, about \d+ minutes? left", output)
     page = (clone / "reports/report.md").read_text()
-    assert "| test1 | 64 |" in page and "| test4 | 100 |" in page
+    assert "| test1 | 64 |" in page and "| test4 | 100 |" in page and "Still to come" not in page
+    assert dcgan_repro(clone) == "Everything is up to date: reports/report.html\n"
     status = git(clone, "status", "--porcelain", "--untracked-files=all").splitlines()
     assert {line[3:].split("/")[0] for line in status} == {"dvc.lock", "reports", "code"}
     assert ran(dvc(clone, "repro", "report")) == set()

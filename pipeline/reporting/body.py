@@ -13,15 +13,15 @@ from pipeline.reporting.meanings import FEW, PROBE, RECOGNITION
 from pipeline.reporting.results import Names, Result
 
 
-def report(study: Study, results: list[Result], controls: dict[str, Any], pictures: Path) -> Report:
-    """The whole report; `pictures` is the folder with its plots and films."""
+def report(study: Study, results: list[Result], lacking: list[str], controls: dict[str, Any], pictures: Path) -> Report:
+    """The whole report; `lacking` are trainings without scores, `pictures` is the folder with its plots and films."""
     names = Names.of(results[0].scores)
     changes = [change(before, after, names) for before, after in zip(results, results[1:])]
     best = min(results, key=lambda result: result.scores[names.fid])
     title = f"DCGAN on {other_studies.described(study.data)}: " + (
         f"{len(results)} runs compared" if len(results) > 1 else "one run")
     found: list[Block] = [
-        Heading(1, title), Paragraph(lead(study, results), "lead"), *claims_page.blocks(),
+        Heading(1, title), Paragraph(lead(study, results), "lead"), *to_come(lacking), *claims_page.blocks(),
         Heading(2, "In short", "in-short"), Cards([card(result, best, len(results), names) for result in results]),
         Paragraph(key_to_cards(results, names, controls), "note"),
         Items(headlines.sentences(results, names, controls, changes)),
@@ -43,6 +43,12 @@ def lead(study: Study, results: list[Result]) -> str:
     text += (f"Network: {', '.join(f'`{name}`' for name in networks)}. {trainings}, on "
              f"{' to '.join(f'{count:,.0f}' for count in dict.fromkeys((seen[0], seen[-1])))} images.")
     return text + (" The settings of `searched` were found by Optuna." if "searched" in study.runs else "")
+
+
+def to_come(lacking: list[str]) -> list[Block]:
+    """What is not in the report yet."""
+    return [Paragraph(f"Still to come: {', '.join(lacking)}. `dvc repro report` trains and scores what is missing.",
+                      "absent")] if lacking else []
 
 
 def card(result: Result, best: Result, count: int, names: Names) -> Card:

@@ -1,10 +1,12 @@
 """The report: figures from files, words that claim no more than the figures show, and what is not there."""
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
+from pipeline.errors import InputError
 from pipeline.reporting import headlines, other_studies, search_results
 from tests.conftest import ROOT, Params
 from tests.reporting import made_up
@@ -64,6 +66,18 @@ def test_with_several_seeds_there_are_means_intervals_and_every_training(tmp_pat
     metrics = json.loads((reports / "metrics.json").read_text())["test4"]
     assert metrics["fid_classifier_10k"] == pytest.approx(31.125) and metrics["trainings"] == 3
     assert metrics["fid_classifier_10k_interval"] == pytest.approx(2.484, abs=1e-3)
+
+
+def test_before_all_are_scored_the_page_shows_what_is_there(reports: Path) -> None:
+    for name in ("test2", "test3"):
+        shutil.rmtree(reports / "evaluate" / name)
+    page, _ = made_up.reported(reports)
+    assert "Still to come: test2 seed 0, test3 seed 0." in page
+    assert "| test1 | 256 |" in page and "| test2 |" not in page
+    for name in ("test1", "test4"):
+        shutil.rmtree(reports / "evaluate" / name)
+    with pytest.raises(InputError, match="reports/evaluate: no training has scores"):
+        made_up.reported(reports)
 
 
 def test_one_seed_gives_numbers_and_no_verdict(reports: Path) -> None:
