@@ -1,6 +1,7 @@
 """Serves MLflow on this project's runs, and prints where they are compared: `python -m pipeline.tracking.ui 5000`."""
 import os
 import sys
+from collections import Counter
 
 from pipeline.tracking import store, views
 
@@ -17,7 +18,9 @@ def main(port: str) -> None:
         metrics = {name for run in runs for name in run.data.metrics}
         client = mlflow.MlflowClient()
         client.set_experiment_tag(one.experiment_id, views.NOTE, views.of_experiment(one.name))
-        client.set_experiment_tag(one.experiment_id, *views.view(metrics))
+        trained = {(run.data.tags.get("run"), run.data.params.get("seed")) for run in runs}
+        several = Counter(name for name, _ in trained if name)
+        client.set_experiment_tag(one.experiment_id, *views.view(metrics, max(several.values(), default=0) > 1))
         print(f"{one.name}: {views.address(base, one.experiment_id, charts=False)}\n"
               f"    and its curves: {views.address(base, one.experiment_id, charts=True)}")
     if not found:

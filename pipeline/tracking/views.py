@@ -51,10 +51,11 @@ def _count(name: str) -> int:
     return int((re.findall(r"\d+", name) or ["0"])[-1])
 
 
-def view(metrics: Iterable[str]) -> tuple[str, str]:
+def view(metrics: Iterable[str], grouped: bool = False) -> tuple[str, str]:
     """The tag of an experiment that keeps a view of its runs, which have these metrics, and its value for MLflow.
 
-    The table has the columns of `columns`, and the smallest of the first comes first if that is a number.
+    The table has the columns of `columns`, and the smallest of the first comes first if that is a number. Trainings of
+    one run can be `grouped`: curves are then their means with what lies between the smallest and the largest.
     """
     found = sorted(metrics)
     shown = columns(found)
@@ -64,6 +65,9 @@ def view(metrics: Iterable[str]) -> tuple[str, str]:
                                 "compareRunSections": sections, "isAccordionReordered": True}
     if shown[0].startswith("metrics."):
         state |= {"orderByKey": shown[0], "orderByAsc": True}
+    if grouped:
+        state |= {"groupBy": {"aggregateFunction": "average",
+                              "groupByKeys": [{"mode": "tag", "groupByData": "run"}]}}
     packed = base64.b64encode(zlib.compress(json.dumps(state).encode())).decode()
     return f"mlflow.sharedViewState.{VIEW}", f"deflate;{packed}"
 

@@ -1,8 +1,11 @@
 """Tracking: what MLflow is told."""
+import base64
+import json
 import os
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from PIL import Image
 from pipeline.gan import sampling
 from pipeline.tracking import descriptions, finding
 from pipeline.tracking import tracker as tracking
+from pipeline.tracking import views
 from pipeline.tracking.background import BackgroundTracker
 from pipeline.tracking.store import Store
 from tests import made_up
@@ -165,3 +169,23 @@ def test_the_pages_are_served_before_the_first_run_and_a_server_is_only_named(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project / 'other.db'}")
     ui.main("5001")
     assert f"sqlite:///{project / 'other.db'}" in started[2] and "no runs yet" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore")  # MLflow's own dependencies
+def test_a_run_of_several_seeds_is_one_group_of_the_table_and_one_curve(
+        project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipeline.tracking import ui
+    monkeypatch.setattr(os, "execv", lambda program, words: None)
+
+    def grouping() -> Any:
+        ui.main("5001")
+        tag = mlflow.get_experiment_by_name("dcgan").tags[f"mlflow.sharedViewState.{views.VIEW}"]
+        return json.loads(zlib.decompress(base64.b64decode(tag.removeprefix("deflate;")))).get("groupBy")
+
+    for run, seed in (("test3", 0), ("test4", 0), ("test4", 0)):  # the last is trained anew
+        with tracking.run(description(params={"seed": seed}, tags={"run": run})) as tracker:
+            tracker.metrics({"fid_classifier_5k": 9.0}, 100)
+    assert grouping() is None
+    with tracking.run(description(params={"seed": 1}, tags={"run": "test4"})):
+        pass
+    assert grouping() == {"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": "run"}]}
