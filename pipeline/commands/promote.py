@@ -65,13 +65,17 @@ def crowned(study: "Study") -> str:
     from pipeline.gan.checkpoint import ModelFacts
     from pipeline.tracking import champion
     folder = folders.model(NAME, study.seeds[0])
-    if os.environ.get("DCGAN_TRACKING") == "off" or not (folder / "model.json").exists():
+    if not (folder / "model.json").exists():
         return AGAIN
     facts = records.read(folder / "model.json", ModelFacts, "run `dvc repro` to train it")
     if facts.get("run") != asdict(study.runs[NAME]):  # of a winner before
         return AGAIN
+    if os.environ.get("DCGAN_TRACKING") == "off":
+        return "DCGAN_TRACKING is off, so that MLflow is not told"
     address = champion.crown(folder, facts["sha256"]["generator.safetensors"])
-    return f"MLflow has its generator as {address}" if address else AGAIN
+    return f"MLflow has its generator as {address}" if address else (
+        f"MLflow has no generator of it: `dcgan sync` tells what was kept, `dvc repro -f -s evaluate@{NAME}-"
+        f"{study.seeds[0]}` tells it anew")
 
 
 def check(content: bytes) -> None:

@@ -4,14 +4,21 @@ DVC alone would train all runs before it scores the first. The results are the s
 """
 import argparse
 import math
+import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from pipeline import folders, stopping
+from pipeline.errors import InputError
+
+if TYPE_CHECKING:
+    import psutil
 
 EXAMPLE = "example: dcgan check --time && dcgan repro"
-QUICK = 10.0  # seconds that DVC takes at most to see that a training has its scores
+LOOK_SECONDS = 1.0  # between two looks at what DVC has started
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,57 +26,86 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace) -> None:
-    """Trains and scores what is missing, writes the report after each training, and at the end as DVC records it."""
+    """Trains and scores what is missing, with a report of what is there after each, and at the end as DVC records it.
+    """
     from pipeline.params import reading
     study = reading.load()
-    trainings = [f"{name}-{seed}" for seed in study.seeds for name in study.runs]
+    trainings = [(name, seed) for seed in study.seeds for name in study.runs]
     page = folders.report("report").with_name("report.html")
-    if "Running stage" not in dvc("repro", "--dry", "report", quiet=True):
+    if not stale():
         print(f"Everything is up to date: {page}")
         return
     taken: list[float] = []
-    for number, one in enumerate(trainings, 1):
-        print(f"\n=== training {number} of {len(trainings)}: {one}{left(taken, len(trainings) - number + 1)} ===",
-              flush=True)
-        begin = time.monotonic()
-        dvc("repro", f"evaluate@{one}")
-        if time.monotonic() - begin > QUICK:
+    for number, (name, seed) in enumerate(trainings, 1):
+        rest = left(taken, len(trainings) - number + 1)
+        print(f"\n=== training {number} of {len(trainings)}: {name}-{seed}{rest} ===", flush=True)
+        before, begin = scored(name, seed), time.monotonic()
+        dvc("repro", f"evaluate@{name}-{seed}")
+        if scored(name, seed) != before:
             taken.append(time.monotonic() - begin)
-            if number < len(trainings) and not started("-m", "pipeline.report"):
+            there = ",".join(f"{run}-{seed}" for run, seed in trainings[:number])
+            if number < len(trainings) and not started("-m", "pipeline.report", environment={"DCGAN_SO_FAR": there}):
                 print(f"{page} shows what is there so far.", flush=True)
     print("\n=== the networks are looked into, claims decided, and the report written ===", flush=True)
     dvc("repro", "report")
 
 
 def left(taken: list[float], count: int) -> str:
-    """How long `count` trainings will take if all are as long as those before; '' while there is none."""
+    """How long `count` trainings take if none is there and all are as long as those before; '' while there is none."""
     if not taken:
         return ""
     minutes = math.ceil(sum(taken) / len(taken) * count / 60)
-    return f", about {minutes} minute{'s' * (minutes > 1)} left for all" if minutes < 90 else (
-        f", about {minutes / 60:.1f} hours left for all")
+    length = f"{minutes} minute{'s' * (minutes > 1)}" if minutes < 90 else f"{minutes / 60:.1f} hours"
+    return f", at most about {length} for all that are left"
 
 
-def dvc(*words: str, quiet: bool = False) -> str:
-    """Runs DVC, which says itself what fails, and ends this process with DVC's status then; returns what it printed if
-    that is not shown.
-    """
-    if quiet:
-        return subprocess.run([sys.executable, "-m", "dvc", *words], stdout=subprocess.PIPE, text=True).stdout
+def scored(name: str, seed: int) -> int:
+    """When the training was scored; 0 for never."""
+    path = folders.report("evaluate", name, seed) / "scores.json"
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+def stale() -> bool:
+    """Whether DVC would run anything for the report; InputError when it cannot say."""
+    asked = subprocess.run([sys.executable, "-m", "dvc", "repro", "--dry", "report"], stdout=subprocess.PIPE, text=True)
+    if asked.returncode:
+        raise InputError("`dvc repro --dry report` failed; its own lines above say why")
+    return "Running stage" in asked.stdout
+
+
+def dvc(*words: str) -> None:
+    """Runs DVC, which says itself what fails; this process then ends with DVC's status."""
     if status := started("-m", "dvc", *words):
         sys.exit(status)
-    return ""
 
 
-def started(*words: str) -> int:
-    """The status with which `python WORDS` ends. Who interrupts this process interrupts that one too, and waits for it.
+def started(*words: str, environment: dict[str, str] | None = None) -> int:
+    """The status with which `python WORDS` ends. Told to stop, this process tells all that it has started, and waits.
     """
-    process = subprocess.Popen([sys.executable, *words])
+    import psutil
     with stopping.listening():
+        process = subprocess.Popen([sys.executable, *words], env=os.environ | (environment or {}))
+        below: set[psutil.Process] = set()
         try:
-            return process.wait()
-        except stopping.Stopped as stop:
-            if stop.status == 143:  # Ctrl-C reaches both, SIGTERM this one alone
-                process.terminate()
+            while True:
+                below |= children(process.pid)
+                with suppress(subprocess.TimeoutExpired):
+                    return process.wait(timeout=LOOK_SECONDS)
+        except stopping.Stopped:
+            below |= children(process.pid)
+            for one in below:  # not DVC, which would end at once and not wait for its stage
+                with suppress(psutil.NoSuchProcess):
+                    one.terminate()
+            psutil.wait_procs(below)
+            process.terminate()  # if it has started nothing
             process.wait()
             raise
+
+
+def children(pid: int) -> "set[psutil.Process]":
+    """All processes that the process has started, and they in turn; nothing once it has ended."""
+    import psutil
+    try:
+        return set(psutil.Process(pid).children(recursive=True))
+    except psutil.NoSuchProcess:
+        return set()

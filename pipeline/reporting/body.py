@@ -42,7 +42,8 @@ def lead(study: Study, results: list[Result]) -> str:
                  if len(study.seeds) > 1 else f"Every run is one training, with seed {study.seeds[0]}")
     text += (f"Network: {', '.join(f'`{name}`' for name in networks)}. {trainings}, on "
              f"{' to '.join(f'{count:,.0f}' for count in dict.fromkeys((seen[0], seen[-1])))} images.")
-    return text + (" The settings of `searched` were found by Optuna." if "searched" in study.runs else "")
+    return text + (" The settings of `searched` were found by Optuna."
+                   if "searched" in [result.name for result in results] else "")
 
 
 def to_come(lacking: list[str]) -> list[Block]:
@@ -67,11 +68,14 @@ def key_to_cards(results: list[Result], names: Names, controls: dict[str, Any]) 
     relative = tables.of_real(controls, names, "_relative", True)
     real = f"; real test images have {relative}" if relative else ""
     probe = " Probe: accuracy of a linear classifier on D's features." if names.probe else ""
-    of_first = " Pictures are of the first training." if len(results[0].trainings) > 1 else ""
+    of_most = max(results, key=lambda result: len(result.trainings))
+    counts = {len(result.trainings) for result in results}
+    fewer = ", or fewer where they are still to come" if len(counts) > 1 else ""
+    of_first = " Pictures are of the first training." if len(of_most.trainings) > 1 else ""
     return ("Big: the Fréchet distance of samples from the training images, in percent of the distance of a generator "
             f"that always makes the mean image; lower is better{real}. It is `{names.relative}`, not an Inception FID. "
-            f"Numbers are means {results[0].over}.{probe} Samples are of the same z in all runs, none chosen by hand."
-            f"{of_first}")
+            f"Numbers are means {of_most.over}{fewer}.{probe} Samples are of the same z in all runs, none chosen by "
+            f"hand.{of_first}")
 
 
 def search() -> list[Block]:

@@ -167,11 +167,6 @@ def _by_count(scores: dict[str, Any], pattern: str) -> list[str]:
     return [match[0] for match in sorted(found, key=lambda match: int(match[1].replace("k", "000")))]
 
 
-def scored(name: str, seeds: list[int], reports: Path) -> list[int]:
-    """The seeds whose training of the run `name` has scores in the folder of reports."""
-    return [seed for seed in seeds if (reports / "evaluate" / name / f"seed{seed}" / "scores.json").exists()]
-
-
 def read(name: str, run: Run, seeds: list[int], reports: Path) -> Result:
     """The result of the run `name` from the folder of reports."""
     return Result(name, run, [_training(seed, reports, Path(name) / f"seed{seed}") for seed in seeds])

@@ -1,7 +1,6 @@
 """The report: figures from files, words that claim no more than the figures show, and what is not there."""
 import json
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -68,15 +67,18 @@ def test_with_several_seeds_there_are_means_intervals_and_every_training(tmp_pat
     assert metrics["fid_classifier_10k_interval"] == pytest.approx(2.484, abs=1e-3)
 
 
-def test_before_all_are_scored_the_page_shows_what_is_there(reports: Path) -> None:
-    for name in ("test2", "test3"):
-        shutil.rmtree(reports / "evaluate" / name)
+def test_before_all_are_scored_the_page_shows_what_is_there(
+        tmp_path: Path, params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What others left of an earlier study is not taken for it."""
+    reports = made_up.study(tmp_path, params, [0, 1])
+    (reports / "evaluate/test2/seed0/scores.json").write_text("{}")
+    monkeypatch.setenv("DCGAN_SO_FAR", "test1-0,test4-0,test1-1")
     page, _ = made_up.reported(reports)
-    assert "Still to come: test2 seed 0, test3 seed 0." in page
-    assert "| test1 | 256 |" in page and "| test2 |" not in page
-    for name in ("test1", "test4"):
-        shutil.rmtree(reports / "evaluate" / name)
-    with pytest.raises(InputError, match="reports/evaluate: no training has scores"):
+    assert "Still to come: test2 seed 0, test2 seed 1, test3 seed 0, test3 seed 1, test4 seed 1." in page
+    assert "| test1 | 256 |" in page and "| test4 | 100 |" in page and "| test2 |" not in page
+    assert "means over 2 trainings, or fewer" in page
+    monkeypatch.setenv("DCGAN_SO_FAR", "test5-0")
+    with pytest.raises(InputError, match="DCGAN_SO_FAR = 'test5-0': expected trainings of params.yaml, like test1-0"):
         made_up.reported(reports)
 
 

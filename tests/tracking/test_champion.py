@@ -44,8 +44,10 @@ def test_the_newest_generator_of_a_training_is_the_champion_and_registered_once(
     assert (project / "images.npz").exists()
 
 
-def test_a_server_that_refuses_is_one_line(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")  # where nobody listens
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9", "foo://x"])
+def test_a_store_that_cannot_be_asked_is_one_line(
+        project: Path, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)  # nobody listens; no such kind
     with pytest.raises(InputError, match="models/searched/seed0: MLflow does not make its generator the champion") as (
             error):
         champion.crown(FOLDER, "m1")
@@ -69,3 +71,9 @@ def test_the_second_promotion_is_of_the_generator(
     digest = checkpoint.save_model(FOLDER, model.G, model.D, model.facts | {"run": run})
     command("promote", "best.yaml")
     assert asked == [digest] and "MLflow has its generator as models:/dcgan@champion" in capsys.readouterr().out
+    monkeypatch.setattr(champion, "crown", lambda folder, digest: "")
+    command("promote", "best.yaml")
+    assert "MLflow has no generator of it: `dcgan sync`" in capsys.readouterr().out
+    monkeypatch.setenv("DCGAN_TRACKING", "off")
+    command("promote", "best.yaml")
+    assert "DCGAN_TRACKING is off" in capsys.readouterr().out
