@@ -3,6 +3,7 @@
 DVC alone would train all runs before it scores the first. The results are the same.
 """
 import argparse
+import json
 import math
 import os
 import subprocess
@@ -66,11 +67,12 @@ def scored(name: str, seed: int) -> int:
 
 
 def stale() -> bool:
-    """Whether DVC would run anything for the report; InputError when it cannot say."""
-    asked = subprocess.run([sys.executable, "-m", "dvc", "repro", "--dry", "report"], stdout=subprocess.PIPE, text=True)
+    """Whether anything behind the report has changed, or lacks; InputError when DVC cannot say."""
+    words = ["status", "--with-deps", "--json", "report"]
+    asked = subprocess.run([sys.executable, "-m", "dvc", *words], stdout=subprocess.PIPE, text=True)
     if asked.returncode:
-        raise InputError("`dvc repro --dry report` failed; its own lines above say why")
-    return "Running stage" in asked.stdout
+        raise InputError(f"`dvc {' '.join(words)}` failed; its own lines above say why")
+    return bool(json.loads(asked.stdout))
 
 
 def dvc(*words: str) -> None:

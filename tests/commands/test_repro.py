@@ -60,7 +60,7 @@ def test_minutes_and_hours_are_left() -> None:
 
 def test_a_failure_of_dvc_is_none_of_success(params: Params) -> None:
     """There is no dvc.yaml."""
-    with pytest.raises(InputError, match="`dvc repro --dry report` failed"):
+    with pytest.raises(InputError, match="`dvc status --with-deps --json report` failed"):
         command("repro")
     with pytest.raises(SystemExit) as end:
         repro.dvc("repro", "report")
