@@ -60,7 +60,7 @@ def blocks() -> list[Block]:
                         f"{name or 'This study'}: ratios and 95 % intervals. Ticks: the least ratio that counts.")
                 for name, home in homes if (path := home / folders.report("claims") / "forest.png").exists()]
     if pictures:
-        found.append(Figures(pictures, "plot"))
+        found.append(Figures(pictures, "plot drawn"))
     if open_:
         inside: list[Block] = []
         for study, ones in itertools.groupby(open_, key=lambda one: one.study):
