@@ -1,4 +1,5 @@
 """The store of artifacts: checkpoints that go from machine to machine, and stores that cannot be used."""
+import random
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -8,10 +9,13 @@ import pytest
 from optuna.study import Study
 from optuna.trial import Trial, TrialState
 
+from benchmarks.databases import free_port
 from pipeline.errors import InputError
 from pipeline.tuning import artifacts, storages, studies
+from tests import servers
 
 Attempt = Callable[..., Trial]
+LARGE = random.Random(0).randbytes(200_000)
 
 
 @pytest.fixture
@@ -49,6 +53,37 @@ def test_a_trial_that_is_stopped_goes_on_elsewhere(study: Study, tmp_path: Path)
     assert len(list((tmp_path / "share").iterdir())) == 1
     artifacts.forget(url, study, second)
     assert list((tmp_path / "share").iterdir()) == []
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # boto3's own
+def test_a_bucket_carries_a_trial_too(study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with servers.S3() as store:
+        for key, value in store.environment.items():
+            monkeypatch.setenv(key, value)
+        url, trial, there = "s3://bucket", study.ask(), tmp_path / "there"
+        with pytest.raises(KeyboardInterrupt), artifacts.carried(url, study, trial, tmp_path / "here"):
+            fill(tmp_path / "here")
+            (tmp_path / "here/large").write_bytes(LARGE)
+            raise KeyboardInterrupt
+        second = again(study, trial)
+        with artifacts.carried(url, study, second, there):
+            assert (there / artifacts.STATE).read_text() == "weights" and (there / "large").read_bytes() == LARGE
+        assert [name.rpartition("/")[0] for name in store.objects] == ["/bucket"]
+        artifacts.forget(url, study, second)
+        assert not store.objects
+        third = again(study, second)  # whose checkpoint somebody has deleted
+        with artifacts.carried(url, study, third, tmp_path / "nowhere"):
+            assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_bucket_that_is_away_costs_no_trial(
+        study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for key, value in servers.s3_environment(free_port()).items():
+        monkeypatch.setenv(key, value)
+    with pytest.raises(OSError, match="full"), artifacts.carried("s3://bucket", study, study.ask(), tmp_path / "here"):
+        fill(tmp_path / "here")
+        raise OSError("full")
+    assert (tmp_path / "here" / artifacts.STATE).exists() and "was not uploaded" in capsys.readouterr().out
 
 
 def test_a_machine_that_dies_leaves_the_last_checkpoint_that_was_uploaded(
@@ -144,14 +179,13 @@ def test_the_environment_may_say_where_they_are(
     ("file://host/x", "expected a path, file:///path or s3://bucket"),
     ("s3://bucket/prefix", "expected s3://bucket, and no more"), ("s3://", "expected s3://bucket"),
     ("/proc/none/x", "search.artifacts = /proc/none/x: not a folder to write in"),
-    ("s3://bucket", r"needs boto3: pip install|region")])
-def test_a_store_that_cannot_be_used_is_one_line(study: Study, url: str, expected: str) -> None:
-    if url == "s3://bucket":
-        try:
-            import boto3  # noqa: F401
-            pytest.skip("boto3 is installed")
-        except ImportError:
-            pass
+    ("s3://bucket", "needs boto3: pip install")])
+def test_a_store_that_cannot_be_used_is_one_line(
+        study: Study, url: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(bucket: str) -> None:
+        raise ImportError
+
+    monkeypatch.setattr(artifacts, "Boto3ArtifactStore", absent)
     with pytest.raises(InputError, match=expected) as error:
         artifacts.opened(url)
     assert "\n" not in str(error.value)
