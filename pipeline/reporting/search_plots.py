@@ -94,8 +94,8 @@ def seeds(search: SearchOutcome, path: Path) -> None:
         axis.scatter([x] * len(values), values, color=colour, s=28, label="_" * (x > 0) + "one training")
         axis.hlines(row["mean"], x - 0.2, x + 0.2, color=colour, label="_" * (x > 0) + "their mean")
     axis.set_xticks(range(len(means)), [search.called(place) for place in means["candidate"]])
-    axis.set(ylabel=f"{search.score}, validation images, after {search.length:,} images", xlim=(-0.5, len(means) - 0.5),
-             ylim=(0, None))
+    axis.set(ylabel=f"{search.score}, validation images,\nafter {search.length:,} images",
+             xlim=(-0.5, len(means) - 0.5), ylim=(0, None))
     figure.legend(loc="outside right center", frameon=False)
     save(figure, path)
 

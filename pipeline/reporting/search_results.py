@@ -154,6 +154,7 @@ def candidates(search: SearchOutcome) -> Table:
 def agreement(search: SearchOutcome, unit: str) -> list[Block]:
     """How far the rungs rank alike."""
     found = analysis.agreement(search.trials, search.repeats, search.score)
+    found = found[found["from"] != search.length] if len(found) else found  # which ranks as itself
     if found.empty:
         return [Paragraph("How far rungs rank alike is not known: no two trials reached the same two rungs.", "note")]
     rows = [[f"{row['from']:,.0f} {unit}", f"{search.length:,} images, the study's length"

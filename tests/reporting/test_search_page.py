@@ -197,3 +197,10 @@ def test_what_else_was_searched_is_in_the_tables_and_in_the_winner(section: Sect
     found = search_results.read(tmp_path / "search")
     assert found is not None and search_results.candidates(found).rows == search_results.candidates(
         search_results.SearchOutcome(table, repeats(USUAL), FID)).rows  # as the report reads it
+
+
+def test_the_length_itself_is_no_rung_to_rank_by() -> None:
+    at_the_end = repeats(USUAL).assign(**{f"{FID}_at_100000": lambda rows: rows[FID]})
+    found = search_results.SearchOutcome(trials(), at_the_end, FID)
+    table, *_ = search_results.agreement(found, "images")
+    assert [row[0] for row in table.rows] == ["15,000 images", "45,000 images"]
