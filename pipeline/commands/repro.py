@@ -10,13 +10,11 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+
+import psutil
 
 from pipeline import folders, stopping
 from pipeline.errors import InputError
-
-if TYPE_CHECKING:
-    import psutil
 
 EXAMPLE = "example: dcgan check --time && dcgan repro"
 LOOK_SECONDS = 1.0  # between two looks at what DVC has started
@@ -44,7 +42,7 @@ def run(given: argparse.Namespace) -> None:
         dvc("repro", f"evaluate@{name}-{seed}")
         if scored(name, seed) != before:
             taken.append(time.monotonic() - begin)
-            there = ",".join(f"{run}-{seed}" for run, seed in trainings[:number])
+            there = ",".join(f"{one}-{its}" for one, its in trainings[:number])
             if number < len(trainings) and not started("-m", "pipeline.report", environment={"DCGAN_SO_FAR": there}):
                 print(f"{page} shows what is there so far.", flush=True)
     print("\n=== the networks are looked into, claims decided, and the report written ===", flush=True)
@@ -84,7 +82,6 @@ def dvc(*words: str) -> None:
 def started(*words: str, environment: dict[str, str] | None = None) -> int:
     """The status with which `python WORDS` ends. Told to stop, this process tells all that it has started, and waits.
     """
-    import psutil
     with stopping.listening():
         process = subprocess.Popen([sys.executable, *words], env=os.environ | (environment or {}))
         below: set[psutil.Process] = set()
@@ -104,9 +101,8 @@ def started(*words: str, environment: dict[str, str] | None = None) -> int:
             raise
 
 
-def children(pid: int) -> "set[psutil.Process]":
+def children(pid: int) -> set[psutil.Process]:
     """All processes that the process has started, and they in turn; nothing once it has ended."""
-    import psutil
     try:
         return set(psutil.Process(pid).children(recursive=True))
     except psutil.NoSuchProcess:
