@@ -123,13 +123,14 @@ class BackgroundTracker(Tracker):
             except NotYet:
                 time.sleep(0.1 * FLUSH_SECONDS)
             except Exception as error:  # whatever MLflow, its store and the network raise
-                self.circuit.failed(connection.reason(error))
+                if not self.given_up:
+                    self.circuit.failed(connection.reason(error))
 
     def _tell(self) -> None:
         """Tells the store what is pending; raises when MLflow is away."""
         if not self.store.run_id:
             self.store.open()
-        if time.monotonic() - self.beaten > BEAT_SECONDS:
+        if not self.given_up and time.monotonic() - self.beaten > BEAT_SECONDS:
             self.store.beat()
             self.beaten = time.monotonic()
         while self.pending and not self.given_up:

@@ -43,6 +43,9 @@ class Away(Store):
         self._answer("open")
         self.run_id = "1"
 
+    def beat(self) -> None:
+        self._answer("beat")
+
     def alive(self) -> bool:
         return self.failures == 0
 
@@ -136,11 +139,13 @@ def test_what_the_thread_has_in_hand_when_the_run_is_closed_is_kept(quick: Path)
         "describe", "params", "data", "metrics", "image", "metrics", "close"]
 
 
-def test_a_signal_while_the_run_is_closed_loses_nothing(quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(opened: bool) -> bool:
-        raise KeyboardInterrupt
+def interrupt(opened: bool) -> bool:
+    """A signal, while it is asked whether a store that hangs answers."""
+    raise KeyboardInterrupt
 
-    monkeypatch.setattr(connection, "answers", interrupt)  # what is asked while the store hangs
+
+def test_a_signal_while_the_run_is_closed_loses_nothing(quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "answers", interrupt)
     tracker = BackgroundTracker(Away(pause=30))
     report(tracker)
     with pytest.raises(KeyboardInterrupt):
@@ -162,6 +167,20 @@ def test_a_store_that_hangs_costs_a_moment_once(
     assert spent[0] < 2 and max(spent[1:]) < 0.1
     assert [entry.method for entry in in_folders(quick)].count("close") == 3
     assert capsys.readouterr().err.count("\n") == 2
+
+
+@pytest.mark.parametrize("failures", [0, 1])
+def test_a_store_that_answers_after_the_run_was_given_up_is_told_nothing_more(
+        quick: Path, failures: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(connection, "answers", interrupt)
+    monkeypatch.setattr(background, "BEAT_SECONDS", 0.0)
+    store = Away(failures, pause=1)
+    tracker = BackgroundTracker(store)
+    with pytest.raises(KeyboardInterrupt):
+        tracker.close("FINISHED")
+    assert "what MLflow did not take is in" in capsys.readouterr().err
+    tracker.thread.join()
+    assert capsys.readouterr().err == "" and store.told == [("open",)] * (1 - failures)
 
 
 def test_a_store_that_is_slow_and_answers_is_waited_for(quick: Path, capsys: pytest.CaptureFixture[str]) -> None:
