@@ -16,7 +16,7 @@ def claims() -> None:
     study = reading.load()
     found = {run: trainings.read(run, study.seeds) for run in study.runs}
     probed = {name: trainings.scores(folders.report("transfer", name)) for name in study.transfers}
-    rulings = verdicts.rule(study.claims, found, len(study.seeds), probed)
+    rulings = verdicts.rule(study.claims, found, study.seeds, probed)
     rows = [row(one) for one in rulings]
     with files.replacing(folders.report("claims")) as folder:
         files.write(folder / "claims.json", (json.dumps(rows, indent=2, ensure_ascii=False) + "\n").encode())

@@ -7,7 +7,7 @@ one family are corrected together.
 import math
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -26,9 +26,10 @@ class Ruling:
     """A claim, its verdict, and what the verdict rests on.
 
     `values` has one number for each pair of trainings of equal seed, ln of the ratio, or for each training, the number
-    less the bound; above 0 it speaks for the claim. `seeds` of `planned` are there. `p` is two-sided, after Holm's
-    correction. `reason` says why a claim is undecided, `more` how many seeds more would decide it. With `test_images`
-    the single value was measured on so many, which leave it the standard `error`, and not over trainings.
+    less the bound; above 0 it speaks for the claim. `seeds` of `planned` are there. `p` is two-sided, after the
+    corrections for looks and for the family. `reason` says why a claim is undecided, `more` how many seeds more would
+    decide it. With `test_images` the single value was measured on so many, which leave it the standard `error`, and not
+    over trainings.
     """
     name: str
     claim: Claim
@@ -69,10 +70,10 @@ class Ruling:
         return (-math.log(self.claim.by), math.log(self.claim.by)) if self.claim.better else (0.0, 0.0)
 
 
-def rule(claims: Mapping[str, Claim], found: Trainings, planned: int,
+def rule(claims: Mapping[str, Claim], found: Trainings, seeds: Sequence[int],
          transfers: Mapping[str, Mapping[str, Any]] | None = None) -> list[Ruling]:
-    """The verdict on every claim, of trainings of `planned` seeds and of the scores of transfers."""
-    gathered = [gather(name, claim, found, planned, transfers or {}) for name, claim in claims.items()]
+    """The verdict on every claim, of trainings of the planned `seeds` and of the scores of transfers."""
+    gathered = [gather(name, claim, found, seeds[:claim.seeds], transfers or {}) for name, claim in claims.items()]
     families: dict[str, list[Ruling]] = defaultdict(list)
     for one in gathered:
         families[one.claim.family or f"\0{one.name}"].append(one)
@@ -81,25 +82,31 @@ def rule(claims: Mapping[str, Claim], found: Trainings, planned: int,
 
 
 def corrected(family: list[Ruling]) -> list[Ruling]:
-    """The verdicts on a family of claims, with Holm's correction. Those without an experiment count, with p = 1."""
+    """The verdicts on a family of claims, with Holm's correction. Those without an experiment count, with p = 1.
+
+    A claim whose trainings were looked at several times has only a share of the level for each look (Bonferroni).
+    """
     decisions = [intervals.side(one.values[0], one.error) if one.test_images else
                  intervals.decide(one.values, *one.bounds) for one in family]
     ruled = []
-    for one, decision, p in zip(family, decisions, intervals.holm([decision.p for decision in decisions])):
+    looked = [min(1.0, one.claim.looks * decision.p) for one, decision in zip(family, decisions)]
+    for one, decision, p in zip(family, decisions, intervals.holm(looked)):
         names: dict[str, Verdict] = {"above": "holds", "below": "reversed", "between": "no effect"}
         if one.reason or p > ALPHA:
+            correction = "Holm's correction" if one.claim.looks == 1 else "the corrections for looks and family"
             reason = one.reason or ("the interval leaves more than one answer" if decision.p > ALPHA else
-                                    "decided by its own interval, but not after Holm's correction")
+                                    f"decided by its own interval, but not after {correction}")
             ruled.append(replace(one, p=p, reason=reason, more=intervals.more(one.values, *one.bounds)))
         else:
             ruled.append(replace(one, p=p, verdict=names[decision.region]))
     return ruled
 
 
-def gather(name: str, claim: Claim, found: Trainings, planned: int,
+def gather(name: str, claim: Claim, found: Trainings, seeds: Sequence[int],
            transfers: Mapping[str, Mapping[str, Any]]) -> Ruling:
-    """The numbers that decide a claim; a reason where they cannot."""
-    empty = Ruling(name, claim, planned)
+    """The numbers of trainings of `seeds` that decide a claim; a reason where they cannot."""
+    empty = Ruling(name, claim, len(seeds))
+    found = {run: {seed: ones[seed] for seed in seeds if seed in ones} for run, ones in found.items()}
     if claim.better:
         return _compared(empty, *(found[run] for run in claim.better))
     if claim.runs:

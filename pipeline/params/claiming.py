@@ -22,6 +22,9 @@ class Claim(Section):
     `runs` is `at_least` or `at_most` a number; or that of `transfer`, one of the study's transfers, an accuracy, within
     what so many test images can tell. Without any of them there is no experiment; `needs` says what is missing.
 
+    The study's seeds decide it, or so many `seeds` of them, the first. Where seeds were added because a first look left
+    claims open, chance has a second try: `looks` counts them, and each look has its share of the level (Bonferroni).
+
     `of` is `distance`, that at the end of the training; `best`, the smallest on its curve; `unsteadiness`, the standard
     deviation of the steps of ln distance in the second half of the curve; or the name of a score. Compared runs have
     seen `equal` images or mini-batches. Claims of one `family` are corrected together, by Holm's method.
@@ -39,4 +42,6 @@ class Claim(Section):
     at_most: float | None = None
     equal: Literal["images", "batches"] = "images"
     family: Words = ""
+    seeds: Annotated[int, Field(ge=1)] | None = None
+    looks: Annotated[int, Field(ge=1, le=100)] = 1
     needs: Words = ""

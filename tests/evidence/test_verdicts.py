@@ -27,7 +27,7 @@ def arms(ratios: list[float], **facts: str) -> dict[str, dict[int, Finished]]:
 
 
 def ruled(claim: Claim, found: verdicts.Trainings, planned: int) -> verdicts.Ruling:
-    one, = verdicts.rule({"mine": claim}, found, planned)
+    one, = verdicts.rule({"mine": claim}, found, range(planned))
     return one
 
 
@@ -84,11 +84,28 @@ def test_a_family_is_corrected_together_and_a_missing_experiment_counts() -> Non
     alone = ruled(BETTER, found, 3)
     assert alone.verdict == "holds" and 0.005 < alone.p < 0.05
     claims = {"one": replace(BETTER, family="f"), "two": Claim(family="f", needs="nothing yet")}
-    one, two = verdicts.rule(claims, found, 3)
+    one, two = verdicts.rule(claims, found, range(3))
     assert one.p == pytest.approx(2 * alone.p) and two.p == 1
     many = claims | {f"more{i}": Claim(family="f") for i in range(9)}
-    first = verdicts.rule(many, found, 3)[0]
+    first = verdicts.rule(many, found, range(3))[0]
     assert first.verdict == "undecided" and "Holm" in first.reason
+
+
+def test_each_look_has_its_share_of_the_level() -> None:
+    """Seeds that are added until a claim holds would otherwise make one hold by chance."""
+    found = arms([1.40, 1.46, 1.43, 1.42, 1.45])
+    once, twice = ruled(BETTER, found, 5), ruled(replace(BETTER, looks=2), found, 5)
+    assert twice.verdict == once.verdict == "holds" and twice.p == pytest.approx(2 * once.p)
+    assert "each of 2 looks" in wording.sentence(twice) and "looks" not in wording.sentence(once)
+    often = ruled(replace(BETTER, looks=100), arms([1.40, 1.46, 1.43]), 3)
+    assert often.verdict == "undecided" and "the corrections for looks and family" in often.reason
+
+
+def test_a_claim_may_be_decided_by_the_first_of_the_seeds() -> None:
+    found = arms([1.5, 1.6, 1.55, 1.0, 0.1])
+    first = ruled(replace(BETTER, seeds=3), found, 5)
+    assert first.planned == 3 and first.seeds == [0, 1, 2] and first.verdict == "holds"
+    assert ruled(BETTER, found, 5).verdict == "undecided"
 
 
 @pytest.mark.parametrize(("bound", "values", "verdict", "stated"), [
@@ -120,25 +137,25 @@ def test_a_transfer_is_judged_by_what_its_test_images_leave_open(images: int, ve
     trained, untrained = "probe_accuracy_50_labels", "probe_accuracy_50_labels_of_untrained_D"
     claim = Claim(transfer="theirs", of=trained, minus=untrained, at_least=0.02)
     scores = {trained: 0.8, untrained: 0.75, "test_images": images}
-    one, = verdicts.rule({"it": claim}, {}, 3, {"theirs": scores})
+    one, = verdicts.rule({"it": claim}, {}, range(3), {"theirs": scores})
     half = 1.959964 * math.sqrt((0.8 * 0.2 + 0.75 * 0.25) / images)
     assert one.verdict == verdict and one.stated == pytest.approx((0.05, 0.05 - half, 0.05 + half))
     assert one.p == pytest.approx(2 * stats.norm.sf(0.03 / (half / 1.959964)))
     assert f"On {images:,} test images, `{trained} less {untrained}` of one network, theirs, is 0.05 (" in (
         wording.sentence(one))
-    less, = verdicts.rule({"it": replace(claim, at_least=0.5)}, {}, 3, {"theirs": scores})
+    less, = verdicts.rule({"it": replace(claim, at_least=0.5)}, {}, range(3), {"theirs": scores})
     assert less.verdict == "reversed"
 
 
 def test_a_transfer_of_the_first_layers_says_so_and_a_perfect_one_has_an_error() -> None:
     claim = Claim(transfer="theirs", of="probe_accuracy_50_labels", at_least=0.9)
-    cut, = verdicts.rule({"it": claim}, {}, 3, {
+    cut, = verdicts.rule({"it": claim}, {}, range(3), {
         "theirs": {"probe_of_4_layers_accuracy_50_labels": 1.0, "test_images": 100}})
     assert cut.verdict == "holds" and cut.error == 0.01
     assert "`probe_of_4_layers_accuracy_50_labels`" in wording.sentence(cut)
     for given, reason in (({}, "run `dvc repro transfer@theirs`, then"), ({"theirs": {}}, "run `dvc repro transfer"),
                           ({"theirs": {"other": 0.8}}, "lacks probe_accuracy_50_labels and test_images")):
-        one, = verdicts.rule({"it": claim}, {}, 3, given)
+        one, = verdicts.rule({"it": claim}, {}, range(3), given)
         assert one.verdict == "undecided" and reason in one.reason and wording.sentence(one)
 
 
@@ -177,7 +194,8 @@ def test_a_sentence_says_the_interval_and_the_verdict() -> None:
 
 
 def test_a_forest_has_a_row_for_each_comparison() -> None:
-    rulings = verdicts.rule({"x": BETTER, "y": Claim(runs=["a"], of="distance", at_most=1)}, arms([1.5, 1.6, 1.5]), 3)
+    bounded = Claim(runs=["a"], of="distance", at_most=1)
+    rulings = verdicts.rule({"x": BETTER, "y": bounded}, arms([1.5, 1.6, 1.5]), range(3))
     figure = forest.drawn(rulings)
     assert isinstance(figure, Figure) and len(figure.axes[0].get_yticks()) == 1
-    assert forest.drawn(verdicts.rule({"x": BETTER}, arms([1.5]), 1)) is None
+    assert forest.drawn(verdicts.rule({"x": BETTER}, arms([1.5]), range(1))) is None

@@ -210,7 +210,7 @@ def test_the_studies_of_the_literature_have_their_sources_numbers() -> None:
 
 def test_the_study_of_guidelines_breaks_each_of_them_alone() -> None:
     study = reading.load(ROOT / "studies/guidelines/params.yaml")
-    assert study.seeds == [0, 1, 2, 3, 4] and study.runs["guidelines"].violate == []
+    assert study.seeds == list(range(10)) and study.runs["guidelines"].violate == []
     assert study.runs["guidelines"] == Run(network="guidelines-28", epochs=2)
     for name in guidelines.VIOLATIONS:
         expected = asdict(study.runs["guidelines"]) | {"violate": [name]} | ({"lr": 0.02} if name == "sgd" else {})
