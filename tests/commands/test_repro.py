@@ -1,61 +1,104 @@
-"""dcgan repro: one training after the other, a page after each that was scored, and an end that waits."""
+"""dcgan repro: what is missing, side by side where that is quicker; a page that grows; an end that waits."""
 import itertools
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from pipeline import folders
 from pipeline.commands import repro
 from pipeline.errors import InputError
+from pipeline.gan import devices
+from pipeline.params import reading
 from tests.conftest import ROOT, Params, command
 from tests.test_stopping import ctrl_c
 
 
 @pytest.fixture
 def began(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is started, in order. Each training takes a minute, and b-0 has been scored before."""
+    """What is started, in order. Each group of trainings takes a minute; b-0 is there, and only scored anew."""
     words: list[str] = []
     clock = itertools.count(0, 60)
 
     def dvc(*given: str) -> None:
         words.append(" ".join(given))
-        if given[-1].startswith("evaluate@") and given[-1] != "evaluate@b-0":
+        if given[-1].startswith("evaluate@"):
             name, _, seed = given[-1].removeprefix("evaluate@").rpartition("-")
             path = folders.report("evaluate", name, int(seed)) / "scores.json"
             path.parent.mkdir(parents=True)
             path.touch()
 
-    def started(*given: str, environment: dict[str, str]) -> int:
-        words.append(f"{given[-1]} {environment['DCGAN_SO_FAR']}")
-        return 0
+    def started(*commands: list[str], environment: dict[str, str], logs: Sequence[Path] = ()) -> list[int]:
+        words.append(", ".join(one[-1] for one in commands) + " " + " ".join(environment.values()))
+        return [0 for _ in commands]
 
-    monkeypatch.setattr(repro, "stale", lambda: True)
+    monkeypatch.setattr(repro, "stale", lambda: {"train@a-0", "evaluate@b-0", "train@a-1", "report"})
     monkeypatch.setattr(repro, "dvc", dvc)
     monkeypatch.setattr(repro, "started", started)
     monkeypatch.setattr(repro, "time", SimpleNamespace(monotonic=lambda: float(next(clock))))
     return words
 
 
-def test_each_training_is_scored_and_shown_before_the_next(
-        params: Params, began: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    params({"runs": {"a": {}, "b": {}}, "seeds": [0, 1], "internals.runs": ["a"], "search.first": []})
+STUDY = {"runs": {"a": {}, "b": {}}, "seeds": [0, 1], "internals.runs": ["a"], "search.first": []}
+
+
+def test_each_training_that_is_missing_is_scored_and_shown_before_the_next(
+        params: Params, began: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    params(STUDY)
+    monkeypatch.setattr(repro, "torch_threads", lambda: 1)
     command("repro")
-    assert began == ["repro evaluate@a-0", "pipeline.report a-0", "repro evaluate@b-0", "repro evaluate@a-1",
-                     "pipeline.report a-0,b-0,a-1", "repro evaluate@b-1", "repro report"]
+    assert began == ["repro controls", "repro evaluate@a-0", "pipeline.report a-0,b-1", "repro evaluate@b-0",
+                     "pipeline.report a-0,b-0,b-1", "repro evaluate@a-1", "repro report"]
     printed = capsys.readouterr().out
-    assert "=== training 1 of 4: a-0 ===" in printed
-    assert "=== training 4 of 4: b-1, at most about 1 minute for all that are left ===" in printed
+    assert "=== training 1 of 3: a-0 ===" in printed
+    assert "=== training 3 of 3: a-1, about 1 minute for all that are left ===" in printed
+
+
+def test_trainings_run_side_by_side_where_there_are_threads(
+        params: Params, began: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    params(STUDY)
+    monkeypatch.setattr(repro, "torch_threads", lambda: 2)
+    command("repro")
+    assert began == ["repro controls", "train@a-0, train@b-0 1", "repro evaluate@a-0", "repro evaluate@b-0",
+                     "pipeline.report a-0,b-0,b-1", "repro evaluate@a-1", "repro report"]
+    printed = capsys.readouterr().out
+    assert "=== trainings 1 and 2 of 3, side by side: a-0, b-0 ===" in printed
+    assert "=== training 3 of 3: a-1, about 1 minute for all that are left ===" in printed
+
+
+@pytest.mark.parametrize(("threads", "free", "device", "count"), [
+    (1, 64, "cpu", 1), (8, 64, "cpu", 8), (8, 7, "cpu", 3), (8, 1, "cpu", 1), (8, 64, "cuda", 1)])
+def test_as_many_run_side_by_side_as_threads_and_memory_allow(
+        params: Params, monkeypatch: pytest.MonkeyPatch, threads: int, free: int, device: str, count: int) -> None:
+    params({})
+    monkeypatch.setattr(repro, "torch_threads", lambda: threads)
+    monkeypatch.setattr(repro.psutil, "virtual_memory", lambda: SimpleNamespace(available=free << 30))
+    monkeypatch.setattr(devices, "choose", lambda hardware: SimpleNamespace(device=torch.device(device)))
+    assert repro.places(reading.load()) == count
+
+
+def test_of_a_training_beside_others_that_fails_the_lines_are_shown(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dvc.py").write_text("import os, sys\nprint(sys.argv[-1], os.environ['OMP_NUM_THREADS'])\n"
+                                     "sys.exit(7 * (sys.argv[-1] == 'train@b-0'))\n")
+    with pytest.raises(SystemExit) as end:
+        repro.train([("a", 0), ("b", 0), ("c", 0)], 4)
+    assert end.value.code == 7
+    printed = capfd.readouterr()
+    assert printed.out == "train@a-0 4\n" and printed.err == "train@b-0 4\n\n"
 
 
 def test_minutes_and_hours_are_left() -> None:
-    assert repro.left([], 5) == "" and repro.left([30.0], 2).startswith(", at most about 1 minute for")
-    assert repro.left([1800.0, 5400.0], 4).startswith(", at most about 4.0 hours for")
+    assert repro.left([], 5) == "" and repro.left([30.0], 2).startswith(", about 1 minute for")
+    assert repro.left([1800.0, 5400.0], 4).startswith(", about 4.0 hours for")
 
 
 def test_a_failure_of_dvc_is_none_of_success(params: Params) -> None:
@@ -85,11 +128,12 @@ except BaseException:
 """
 PARENT = """
 import sys
+from pathlib import Path
 from pipeline import stopping
 from pipeline.commands import repro
 repro.LOOK_SECONDS = 0.1
 try:
-    repro.started(sys.argv[1], "as DVC")
+    repro.started(*[[sys.argv[1], "as DVC"]] * 2, logs=[Path(sys.argv[1]).with_suffix(".log")])
 except stopping.Stopped as stop:
     print("gone", flush=True)
     sys.exit(stop.status)
@@ -98,7 +142,7 @@ except stopping.Stopped as stop:
 
 @pytest.mark.parametrize(("number", "to_all", "status"), [
     (signal.SIGTERM, False, 143), (signal.SIGTERM, True, 143), (signal.SIGINT, False, 130)])
-def test_it_waits_for_the_stage_that_dvc_has_started(tmp_path: Path, number: int, to_all: bool, status: int) -> None:
+def test_it_waits_for_the_stages_that_dvc_has_started(tmp_path: Path, number: int, to_all: bool, status: int) -> None:
     (tmp_path / "child.py").write_text(CHILD)
     process = subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path / "child.py")], cwd=ROOT, text=True,
                                stdout=subprocess.PIPE, start_new_session=True, preexec_fn=ctrl_c)
@@ -107,4 +151,4 @@ def test_it_waits_for_the_stage_that_dvc_has_started(tmp_path: Path, number: int
     begin = time.monotonic()
     os.killpg(process.pid, number) if to_all else process.send_signal(number)
     assert process.communicate()[0] == "ended\ngone\n" and process.returncode == status
-    assert time.monotonic() - begin < 8
+    assert time.monotonic() - begin < 8 and (tmp_path / "child.log").read_text() == "ready\nended\n"
