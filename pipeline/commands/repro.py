@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pipeline.params.study import Study
 
 EXAMPLE = "example: dcgan check --time && dcgan repro"
+CONTROLS = "controls"  # which take about as long as a training
 LOOK_SECONDS = 1.0  # between two looks at what DVC has started
 BYTES = 2 << 30  # of memory for a training among others; one of the slides' network has 0.7 GB
 
@@ -42,25 +43,27 @@ def run(given: argparse.Namespace) -> None:
     if not stale():
         print(f"Everything is up to date: {page}")
         return
-    dvc("repro", "controls")
+    dvc("repro", "reference")
     changed, slots = stale(), places(study)
-    trainings = [(name, seed) for seed in study.seeds for name in study.runs]
-    missing = [one for one in trainings if changed & {f"train@{label(*one)}", f"evaluate@{label(*one)}"}]
+    trainings = [f"{name}-{seed}" for seed in study.seeds for name in study.runs]
+    jobs = [one for one in trainings if changed & {f"train@{one}", f"evaluate@{one}"}]
+    if slots > 1 and CONTROLS in changed and jobs:
+        jobs.insert(1, CONTROLS)  # behind a training, which shows its progress
     taken: list[float] = []
-    for first in range(0, len(missing), slots):
-        together = missing[first:first + slots]
-        rest = left(taken, math.ceil((len(missing) - first) / slots))
-        print(f"\n=== {title(together, first, len(missing))}{rest} ===", flush=True)
-        before, begin = [scored(*one) for one in together], time.monotonic()
+    for first in range(0, len(jobs), slots):
+        together, later = jobs[first:first + slots], jobs[first + slots:]
+        rest = left(taken, math.ceil((len(jobs) - first) / slots))
+        print(f"\n=== {title(together, first, len(jobs))}{rest} ===", flush=True)
+        new = [one for one in together if one != CONTROLS]
+        before, begin = [scored(one) for one in new], time.monotonic()
         if len(together) > 1:
-            train(together, torch_threads() // len(together))
-        for one in together:
-            dvc("repro", f"evaluate@{label(*one)}")
-        if [scored(*one) for one in together] != before:
+            side_by_side(together, torch_threads() // len(together))
+        for one in new:
+            dvc("repro", f"evaluate@{one}")
+        if [scored(one) for one in new] != before:
             taken.append(time.monotonic() - begin)
-        if later := missing[first + slots:]:
-            there = ",".join(label(*one) for one in trainings if one not in later)
-            if not any(started(["-m", "pipeline.report"], environment={"DCGAN_SO_FAR": there})):
+            there = ",".join(one for one in trainings if one not in later)
+            if later and not any(started(["-m", "pipeline.report"], environment={"DCGAN_SO_FAR": there})):
                 print(f"{page} shows what is there so far.", flush=True)
     print("\n=== the networks are looked into, claims decided, and the report written ===", flush=True)
     dvc("repro", "report")
@@ -80,11 +83,12 @@ def torch_threads() -> int:
     return torch.get_num_threads()
 
 
-def train(ones: list[tuple[str, int]], threads: int) -> None:
-    """Runs these trainings side by side. Only the first shows its progress; what DVC says of the others is kept."""
-    logs = [folders.work("repro", f"{label(*one)}.log") for one in ones[1:]]
+def side_by_side(jobs: list[str], threads: int) -> None:
+    """Runs trainings and controls. Only the first shows its progress; what DVC says of the others is kept."""
+    logs = [folders.work("repro", f"{one}.log") for one in jobs[1:]]
     folders.work("repro").mkdir(parents=True, exist_ok=True)
-    words = [["-m", "dvc", "repro", "--wait-for-lock", "-s", f"train@{label(*one)}"] for one in ones]
+    stages = [one if one == CONTROLS else f"train@{one}" for one in jobs]
+    words = [["-m", "dvc", "repro", "--wait-for-lock", "-s", stage] for stage in stages]
     statuses = started(*words, environment={"OMP_NUM_THREADS": str(threads)}, logs=logs)
     for status, log in zip(statuses[1:], logs):
         if status:
@@ -93,22 +97,15 @@ def train(ones: list[tuple[str, int]], threads: int) -> None:
         sys.exit(failed[0])
 
 
-def label(name: str, seed: int) -> str:
-    """What DVC calls a training."""
-    return f"{name}-{seed}"
-
-
-def title(ones: list[tuple[str, int]], before: int, count: int) -> str:
-    """Which of `count` trainings run, after `before` others."""
-    names = ", ".join(label(*one) for one in ones)
-    if len(ones) == 1:
-        return f"training {before + 1} of {count}: {names}"
-    to = "and" if len(ones) == 2 else "to"
-    return f"trainings {before + 1} {to} {before + len(ones)} of {count}, side by side: {names}"
+def title(jobs: list[str], before: int, count: int) -> str:
+    """Which of `count` jobs run, after `before` others."""
+    if len(jobs) == 1:
+        return f"training {before + 1} of {count}: {jobs[0]}"
+    return f"side by side, {before + 1} to {before + len(jobs)} of {count}: {', '.join(jobs)}"
 
 
 def left(taken: list[float], count: int) -> str:
-    """How long `count` groups of trainings take if all are as long as those before; '' while there is none."""
+    """How long `count` groups take if all are as long as those before; '' while there is none."""
     if not taken:
         return ""
     minutes = math.ceil(sum(taken) / len(taken) * count / 60)
@@ -116,9 +113,10 @@ def left(taken: list[float], count: int) -> str:
     return f", about {length} for all that are left"
 
 
-def scored(name: str, seed: int) -> int:
+def scored(training: str) -> int:
     """When the training was scored; 0 for never."""
-    path = folders.report("evaluate", name, seed) / "scores.json"
+    name, _, seed = training.rpartition("-")
+    path = folders.report("evaluate", name, int(seed)) / "scores.json"
     return path.stat().st_mtime_ns if path.exists() else 0
 
 

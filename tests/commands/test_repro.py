@@ -39,7 +39,7 @@ def began(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         words.append(", ".join(one[-1] for one in commands) + " " + " ".join(environment.values()))
         return [0 for _ in commands]
 
-    monkeypatch.setattr(repro, "stale", lambda: {"train@a-0", "evaluate@b-0", "train@a-1", "report"})
+    monkeypatch.setattr(repro, "stale", lambda: {"train@a-0", "evaluate@b-0", "train@a-1", "controls", "report"})
     monkeypatch.setattr(repro, "dvc", dvc)
     monkeypatch.setattr(repro, "started", started)
     monkeypatch.setattr(repro, "time", SimpleNamespace(monotonic=lambda: float(next(clock))))
@@ -54,7 +54,7 @@ def test_each_training_that_is_missing_is_scored_and_shown_before_the_next(
     params(STUDY)
     monkeypatch.setattr(repro, "torch_threads", lambda: 1)
     command("repro")
-    assert began == ["repro controls", "repro evaluate@a-0", "pipeline.report a-0,b-1", "repro evaluate@b-0",
+    assert began == ["repro reference", "repro evaluate@a-0", "pipeline.report a-0,b-1", "repro evaluate@b-0",
                      "pipeline.report a-0,b-0,b-1", "repro evaluate@a-1", "repro report"]
     printed = capsys.readouterr().out
     assert "=== training 1 of 3: a-0 ===" in printed
@@ -66,11 +66,11 @@ def test_trainings_run_side_by_side_where_there_are_threads(
     params(STUDY)
     monkeypatch.setattr(repro, "torch_threads", lambda: 2)
     command("repro")
-    assert began == ["repro controls", "train@a-0, train@b-0 1", "repro evaluate@a-0", "repro evaluate@b-0",
-                     "pipeline.report a-0,b-0,b-1", "repro evaluate@a-1", "repro report"]
+    assert began == ["repro reference", "train@a-0, controls 1", "repro evaluate@a-0", "pipeline.report a-0,b-1",
+                     "train@b-0, train@a-1 1", "repro evaluate@b-0", "repro evaluate@a-1", "repro report"]
     printed = capsys.readouterr().out
-    assert "=== trainings 1 and 2 of 3, side by side: a-0, b-0 ===" in printed
-    assert "=== training 3 of 3: a-1, about 1 minute for all that are left ===" in printed
+    assert "=== side by side, 1 to 2 of 4: a-0, controls ===" in printed
+    assert "=== side by side, 3 to 4 of 4: b-0, a-1, about 1 minute for all that are left ===" in printed
 
 
 @pytest.mark.parametrize(("threads", "free", "device", "count"), [
@@ -90,7 +90,7 @@ def test_of_a_training_beside_others_that_fails_the_lines_are_shown(
     (tmp_path / "dvc.py").write_text("import os, sys\nprint(sys.argv[-1], os.environ['OMP_NUM_THREADS'])\n"
                                      "sys.exit(7 * (sys.argv[-1] == 'train@b-0'))\n")
     with pytest.raises(SystemExit) as end:
-        repro.train([("a", 0), ("b", 0), ("c", 0)], 4)
+        repro.side_by_side(["a-0", "b-0", "controls"], 4)
     assert end.value.code == 7
     printed = capfd.readouterr()
     assert printed.out == "train@a-0 4\n" and printed.err == "train@b-0 4\n\n"
