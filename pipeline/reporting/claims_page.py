@@ -55,7 +55,8 @@ def blocks() -> list[Block]:
     found: list[Block] = [Heading(2, "Do the claims hold?", "claims"), *problems, Paragraph(summary(rows))]
     if decided:
         found += [Table(HEADS, [one.cells for one in decided], left=len(HEADS), label="Claims that are decided"),
-                  Items([f"**{one.ruling['says']}**: {one.ruling['sentence']}" for one in decided])]
+                  Details("What was measured of each", [
+                      Items([f"**{one.ruling['says']}**: {one.ruling['sentence']}" for one in decided])])]
     pictures = [Picture(path, f"Ratios of the claims of {name or 'this study'} with their intervals",
                         f"{name or 'This study'}: ratios and 95 % intervals. Ticks: the least ratio that counts.")
                 for name, home in homes if (path := home / folders.report("claims") / "forest.png").exists()]
@@ -64,12 +65,17 @@ def blocks() -> list[Block]:
     if open_:
         inside: list[Block] = []
         for study, ones in itertools.groupby(open_, key=lambda one: one.study):
-            group = list(ones)
-            inside += [Paragraph(f"`{study}`" if study else "This study"),
-                       Items([f"{one.ruling['says']} ({one.ruling['source'] or 'no source'}). {one.ruling['sentence']}"
-                              for one in group])]
+            inside += [Paragraph(f"`{study}`" if study else "This study"), Items(lacking(list(ones)))]
         found.append(Details(f"{len(open_)} undecided claims, and what each lacks", inside))
     return found
+
+
+def lacking(ones: list[Claimed]) -> list[str]:
+    """What undecided claims of one study say and lack; those that wait for their first training in one line."""
+    waiting = [one for one in ones if one.ruling["reason"].startswith("0 of ")]
+    return [f"{one.ruling['says']} ({one.ruling['source'] or 'no source'}). {one.ruling['sentence']}"
+            for one in ones if one not in waiting] + (
+        [f"Not trained yet: {'; '.join(one.ruling['says'] for one in waiting)}."] if waiting else [])
 
 
 def summary(rows: list[Claimed]) -> str:

@@ -7,12 +7,12 @@ import pytest
 from PIL import Image
 
 from pipeline.reporting import claims_page
-from pipeline.reporting.blocks import Details, Figures, Paragraph, Table
+from pipeline.reporting.blocks import Details, Figures, Items, Paragraph, Table
 
 
 def ruling(says: str, verdict: str, **more: Any) -> dict[str, Any]:
     return {"says": says, "source": "the slides", "verdict": verdict, "stated": "×1.55 (1.43 to 1.68)", "trainings": 3,
-            "planned": 3, "sentence": f"About {says}."} | more
+            "planned": 3, "sentence": f"About {says}.", "reason": ""} | more
 
 
 def write(home: Path, rulings: list[dict[str, Any]]) -> None:
@@ -40,11 +40,20 @@ def test_decided_claims_are_a_table_and_the_rest_is_folded(tmp_path: Path) -> No
     table, = [block for block in blocks if isinstance(block, Table)]
     assert [row[0] for row in table.rows] == ["a", "c"] and [row[4] for row in table.rows] == ["this", "other"]
     assert table.rows[0][1:4] == ["holds", "×1.55 (1.43 to 1.68)", "3 of 3"]
-    folded, = [block for block in blocks if isinstance(block, Details)]
-    assert folded.title.startswith("1 undecided") and len(folded.blocks) == 2
+    measured, folded = [block for block in blocks if isinstance(block, Details)]
+    assert measured.blocks == [Items(["**a**: About a.", "**c**: About c."])]
+    assert folded.title.startswith("1 undecided") and folded.blocks[1:] == [Items(["b (the slides). About b."])]
     figures, = [block for block in blocks if isinstance(block, Figures)]
     place = tmp_path / "studies/other/reports/claims/forest.png"
     assert [picture.path for picture in figures.pictures] == [place]
+
+
+def test_claims_that_wait_for_their_first_training_share_a_line(tmp_path: Path) -> None:
+    waits = {"verdict": "undecided", "trainings": 0, "reason": "0 of 3 trainings are there"}
+    write(tmp_path, [ruling("a", **waits), ruling("b", "undecided", reason="run `dvc repro transfer@b`"),
+                     ruling("c", **waits)])
+    folded, = [block for block in claims_page.blocks() if isinstance(block, Details)]
+    assert folded.blocks[1:] == [Items(["b (the slides). About b.", "Not trained yet: a; c."])]
 
 
 def test_a_study_shows_its_own_claims_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
