@@ -37,6 +37,6 @@ def said(found: "Duration") -> str:
     minutes = math.ceil(found.seconds / 60)
     length = f"{minutes} minute{'s' * (minutes > 1)}" if minutes < 90 else f"{minutes / 60:.1f} hours"
     rates = " to ".join(dict.fromkeys(f"{rate:,.0f}" for rate in (found.slowest, found.fastest)))
-    return (f"Training all of them anew takes about {length} on this machine: {found.images:,} images, {rates} a "
-            "second.\nTheir scores come on top; DVC trains only what is missing. `dcgan new short --epochs 1` makes a "
-            "shorter study.")
+    return (f"Training all of them anew, one by one, takes about {length} on this machine: {found.images:,} "
+            f"images, {rates} a second.\nTheir scores come on top; DVC trains only what is missing. "
+            "`dcgan new short --epochs 1` makes a shorter study.")
