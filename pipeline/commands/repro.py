@@ -88,7 +88,7 @@ def side_by_side(jobs: list[str], threads: int) -> None:
     logs = [folders.work("repro", f"{one}.log") for one in jobs[1:]]
     folders.work("repro").mkdir(parents=True, exist_ok=True)
     stages = [one if one == CONTROLS else f"train@{one}" for one in jobs]
-    words = [["-m", "dvc", "repro", "--wait-for-lock", "-s", stage] for stage in stages]
+    words = [["-m", "dvc", "--wait-for-lock", "repro", "-s", stage] for stage in stages]
     statuses = started(*words, environment={"OMP_NUM_THREADS": str(threads)}, logs=logs)
     for status, log in zip(statuses[1:], logs):
         if status:

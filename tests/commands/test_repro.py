@@ -84,16 +84,35 @@ def test_as_many_run_side_by_side_as_threads_and_memory_allow(
     assert repro.places(reading.load()) == count
 
 
-def test_of_a_training_beside_others_that_fails_the_lines_are_shown(
+STAGES = """
+stages:
+  train:
+    matrix: {run: [a, b], seed: [0]}
+    cmd: echo ${item.run} $OMP_NUM_THREADS > ${item.run} && test ! -f ${item.run}-fails
+    outs: ["${item.run}"]
+  controls:
+    cmd: echo controls $OMP_NUM_THREADS > c
+    outs: [c]
+"""
+
+
+def test_dvc_runs_trainings_and_controls_side_by_side_and_shows_the_lines_of_one_that_fails(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "dvc.py").write_text("import os, sys\nprint(sys.argv[-1], os.environ['OMP_NUM_THREADS'])\n"
-                                     "sys.exit(7 * (sys.argv[-1] == 'train@b-0'))\n")
+    (tmp_path / "dvc.yaml").write_text(STAGES)
+    subprocess.run([sys.executable, "-m", "dvc", "init", "-q", "--no-scm"], check=True)
+    (tmp_path / "b-fails").touch()
     with pytest.raises(SystemExit) as end:
         repro.side_by_side(["a-0", "b-0", "controls"], 4)
-    assert end.value.code == 7
+    assert end.value.code
     printed = capfd.readouterr()
-    assert printed.out == "train@a-0 4\n" and printed.err == "train@b-0 4\n\n"
+    assert "Running stage 'train@a-0'" in printed.out and "failed to run: echo b" in printed.err
+    assert "b-0" not in printed.out and "controls" not in printed.out + printed.err
+    (tmp_path / "b-fails").unlink()
+    repro.side_by_side(["a-0", "b-0", "controls"], 4)
+    assert [(tmp_path / name).read_text() for name in "abc"] == ["a 4\n", "b 4\n", "controls 4\n"]
+    lock = (tmp_path / "dvc.lock").read_text()
+    assert all(name in lock for name in ("train@a-0", "train@b-0", "controls"))
 
 
 def test_minutes_and_hours_are_left() -> None:
