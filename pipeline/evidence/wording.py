@@ -56,8 +56,7 @@ def sentence(ruling: Ruling) -> str:
         over = f"Over {count} trainings" if count > 1 else "In one training"
         text = f"{over} of {', '.join(claim.runs)}, {what} is {number(ruling)}"
     collapsed = f" {ruling.collapsed} of the trainings ended with signs of a collapse." if ruling.collapsed else ""
-    looks = (f" Seeds were added after a look at the first: each of {claim.looks} looks has its share of the level."
-             if claim.looks > 1 else "")
+    looks = f" Each of {claim.looks} looks at trainings has its share of the level." if claim.looks > 1 else ""
     return f"{text}: {end}.{collapsed}{looks}"
 
 

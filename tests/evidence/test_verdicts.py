@@ -96,7 +96,7 @@ def test_each_look_has_its_share_of_the_level() -> None:
     found = arms([1.40, 1.46, 1.43, 1.42, 1.45])
     once, twice = ruled(BETTER, found, 5), ruled(replace(BETTER, looks=2), found, 5)
     assert twice.verdict == once.verdict == "holds" and twice.p == pytest.approx(2 * once.p)
-    assert "each of 2 looks" in wording.sentence(twice) and "looks" not in wording.sentence(once)
+    assert "Each of 2 looks" in wording.sentence(twice) and "looks" not in wording.sentence(once)
     often = ruled(replace(BETTER, looks=100), arms([1.40, 1.46, 1.43]), 3)
     assert often.verdict == "undecided" and "the corrections for looks and family" in often.reason
 
