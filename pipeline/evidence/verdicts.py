@@ -73,7 +73,7 @@ class Ruling:
 def rule(claims: Mapping[str, Claim], found: Trainings, seeds: Sequence[int],
          transfers: Mapping[str, Mapping[str, Any]] | None = None) -> list[Ruling]:
     """The verdict on every claim, of trainings of the planned `seeds` and of the scores of transfers."""
-    gathered = [gather(name, claim, found, seeds[:claim.seeds], transfers or {}) for name, claim in claims.items()]
+    gathered = [gather(name, claim, found, seeds, transfers or {}) for name, claim in claims.items()]
     families: dict[str, list[Ruling]] = defaultdict(list)
     for one in gathered:
         families[one.claim.family or f"\0{one.name}"].append(one)
@@ -104,9 +104,10 @@ def corrected(family: list[Ruling]) -> list[Ruling]:
 
 def gather(name: str, claim: Claim, found: Trainings, seeds: Sequence[int],
            transfers: Mapping[str, Mapping[str, Any]]) -> Ruling:
-    """The numbers of trainings of `seeds` that decide a claim; a reason where they cannot."""
-    empty = Ruling(name, claim, len(seeds))
-    found = {run: {seed: ones[seed] for seed in seeds if seed in ones} for run, ones in found.items()}
+    """The numbers of trainings of `seeds`, or of the claim's share of them, that decide it; a reason where they cannot.
+    """
+    empty = Ruling(name, claim, claim.seeds or len(seeds))
+    found = {run: {seed: ones[seed] for seed in seeds[:claim.seeds] if seed in ones} for run, ones in found.items()}
     if claim.better:
         return _compared(empty, *(found[run] for run in claim.better))
     if claim.runs:

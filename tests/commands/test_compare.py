@@ -1,5 +1,6 @@
 """dcgan compare: what differs, the scores with the better one marked, and only differences that are clear."""
 import math
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -54,8 +55,8 @@ def study_of(home: Path, reports: Path, distances: dict[str, list[float]], probe
     """A study like guidelines with these runs, whose distances and probes are those of seeds 0, 1 and on."""
     home.mkdir(parents=True)
     seeds = list(range(len(next(iter(distances.values())))))
-    text = (ROOT / "studies/guidelines/params.yaml").read_text().replace("seeds: [0, 1, 2, 3, 4]", f"seeds: {seeds}")
-    (home / "params.yaml").write_text(text)
+    text = (ROOT / "studies/guidelines/params.yaml").read_text()
+    (home / "params.yaml").write_text(re.sub(r"seeds: \[.*\]", f"seeds: {seeds}", text))
     for name, values in distances.items():
         for seed, value in enumerate(values):
             place = Path(name) / f"seed{seed}"

@@ -106,6 +106,7 @@ def test_a_claim_may_be_decided_by_the_first_of_the_seeds() -> None:
     first = ruled(replace(BETTER, seeds=3), found, 5)
     assert first.planned == 3 and first.seeds == [0, 1, 2] and first.verdict == "holds"
     assert ruled(BETTER, found, 5).verdict == "undecided"
+    assert ruled(replace(BETTER, seeds=6), found, 5).reason == "5 of 6 pairs of trainings are there"
 
 
 @pytest.mark.parametrize(("bound", "values", "verdict", "stated"), [
