@@ -66,11 +66,14 @@ class Store:
         self.beat()
 
     def describe(self) -> None:
-        """The run has its tags, unless another has made it, whose tags tell of that."""
+        """The run has its tags, unless another has made it, whose tags tell of that, or has gone on with it since."""
         import mlflow
         description, here = self.opening.description, self.opening.provenance
+        if self.replay and int(self._tag("described") or 0) > self.opening.began:
+            return
         ours = not description.same or self._tag("identity") == self.opening.identity
-        mlflow.set_tags(description.tags | here if ours else {"process": here["process"]})
+        described = {"described": str(self.opening.began)}  # in milliseconds
+        mlflow.set_tags(description.tags | here | described if ours else {"process": here["process"]})
 
     def params(self) -> None:
         """The run has its parameters."""

@@ -298,6 +298,22 @@ def test_a_run_that_was_killed_while_mlflow_was_away_is_told_up_to_there(
     assert len(curve(project, run, "curves/loss_D")) == 3
 
 
+@pytest.mark.filterwarnings("ignore")  # MLflow's own dependencies
+def test_what_is_told_late_does_not_take_a_run_from_who_has_gone_on_with_it(project: Path) -> None:
+    """As when a worker was killed while MLflow was away, and another had its trial from the checkpoint."""
+    first = description(id_file=project / "id", tags={"optuna.trial": "5"})
+    one = kept.new("test1")
+    one.write(descriptions.opening(first), [kept.Entry("describe", {})])
+    one.release()
+    time.sleep(0.01)
+    with tracking.run(description(id_file=project / "id", tags={"optuna.trial": "7"})) as tracker:
+        report(tracker)
+    command("sync")
+    run, = runs(project)
+    assert run.data.tags["optuna.trial"] == "7" and run.info.status == "FINISHED"
+    assert not [path for path in (project / ".work/tracking").glob("*") if path.is_dir()]
+
+
 def test_a_record_that_cannot_be_read_is_named_and_stays(
         quick: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = quick / ".work/tracking/1-1-old"
