@@ -1,8 +1,8 @@
 """dcgan repro: `dvc repro report`, the trainings first, with the time that is left and a report that grows.
 
 DVC alone would train one run after the other, and all of them before it scores the first. On CPUs trainings run side by
-side, which is a third faster: the small networks keep one thread busy, and several only in part. The results are the
-same but for rounding, which depends on the number of threads.
+side: the small networks keep one thread busy, and several only in part. The results are the same but for rounding,
+which depends on the number of threads.
 """
 import argparse
 import json
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 EXAMPLE = "example: dcgan check --time && dcgan repro"
 CONTROLS = "controls"  # which take about as long as a training
 LOOK_SECONDS = 1.0  # between two looks at what DVC has started
-BYTES = 2 << 30  # of memory for a training among others; one of the slides' network has 0.7 GB
+BYTES = 2 << 30  # of memory for a training among others; those of the slides' network stayed below 1.5 GB
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
