@@ -48,6 +48,8 @@ def _tell(one: Kept, outcome: Outcome) -> None:
             else:
                 left.remove(entry)
                 outcome.entries += 1
+                if left:
+                    one.write(opening, left)  # at once: a killed process would have pictures and models told twice
         if entries and entries[-1].method != "close":  # MLflow knew how it ended, or it was killed
             store.close(*store.before)
     finally:

@@ -314,6 +314,35 @@ def test_what_is_told_late_does_not_take_a_run_from_who_has_gone_on_with_it(proj
     assert not [path for path in (project / ".work/tracking").glob("*") if path.is_dir()]
 
 
+class Killed(BaseException):
+    """Ends a command without a word."""
+
+
+@pytest.mark.filterwarnings("ignore")  # MLflow's own dependencies
+def test_a_sync_that_is_killed_has_told_what_it_told(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = kept.new("test1")
+    pictures = [kept.Entry("image", {"key": "samples", "picture": Image.new("L", (2, 2)), "step": step})
+                for step in (1, 2, 3)]
+    one.write(descriptions.opening(description()), [kept.Entry("describe", {}), *pictures])
+    one.release()
+
+    def image(store: Store, key: str, picture: Image.Image, step: int) -> None:
+        if step == 2:
+            dead.setattr(kept.Kept, "write", lambda *words: None)
+            raise Killed
+        told(store, key, picture, step)
+
+    told = Store.image
+    with monkeypatch.context() as dead, pytest.raises(Killed):
+        dead.setattr(Store, "image", image)
+        command("sync")
+    command("sync")
+    run, = runs(project)
+    artifacts = Path(run.info.artifact_uri.removeprefix("file://"))
+    assert sorted(path.name.split("+")[2] for path in artifacts.rglob("samples+*.png")) == ["1", "2", "3"]
+    assert not [path for path in (project / ".work/tracking").glob("*") if path.is_dir()]
+
+
 def test_a_record_that_cannot_be_read_is_named_and_stays(
         quick: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = quick / ".work/tracking/1-1-old"
