@@ -359,10 +359,10 @@ def test_a_collapse_is_told_to_mlflow_and_a_resumed_trial_trains_no_further(
 def test_the_average_of_weights_decides_where_a_run_has_one(setup: Callable[..., Setup], tmp_path: Path) -> None:
     lab, made = setup(ONE), literature.network("slides")
     run = replace(lab.train.run, batch=100, ema=0.9)
-    state = training.start(made, run, 0, FP32)
+    state = training.start(made, run, 0, lab.device)
     course = rungs.course(lab.search, run, len(lab.train_images), whole=False)
     found = [*trials.points(lab, state, run, course, 0, tmp_path / "scratch", Tracker())]
-    last = observing.snapshot(state, lab.train, lab.reference, FP32).distances
+    last = observing.snapshot(state, lab.train, lab.reference, lab.device).distances
     assert found[-1].fid == last[f"{lab.score}_of_ema"] != last[lab.score] and len(found) == 2
 
 
