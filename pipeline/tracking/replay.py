@@ -53,9 +53,7 @@ def _tell(one: Kept, outcome: Outcome) -> None:
         if entries and entries[-1].method != "close":  # MLflow knew how it ended, or it was killed
             store.close(*store.before)
     finally:
-        if left:
-            one.write(opening, left)
-        else:
+        if not left:
             one.clear()
     if reasons:
         outcome.refused[str(one.folder)] = reasons
