@@ -40,6 +40,7 @@ class Store:
         self.experiment_id = ""
         self.patient_until = time.monotonic() + (0 if replay else PARENT_SECONDS)
         self.before: tuple[str, int | None] = ("KILLED", None)  # how and when the run had ended that is told more
+        self.passed = False  # whether another process has gone on with the run since what is told now
         self.written: dict[str, set[int]] = {}  # by metric: the steps of a run that is being resumed
 
     def open(self) -> None:
@@ -55,9 +56,10 @@ class Store:
             if not self.replay:
                 finding.bury(self.experiment_id)
             if run_id := self._existing():
-                info = mlflow.get_run(run_id).info
-                self.before = info.status, info.end_time
-                if info.lifecycle_stage == "deleted":  # made at the same time as the one that stays
+                run = mlflow.get_run(run_id)
+                self.before = run.info.status, run.info.end_time
+                self.passed = self.replay and int(run.data.tags.get("described") or 0) > self.opening.began
+                if run.info.lifecycle_stage == "deleted":  # made at the same time as the one that stays
                     raise NotYet(run_id)
             run_id = run_id or self._new()
         mlflow.end_run()  # of an attempt that failed half-way
@@ -68,9 +70,9 @@ class Store:
     def describe(self) -> None:
         """The run has its tags, unless another has made it, whose tags tell of that, or has gone on with it since."""
         import mlflow
-        description, here = self.opening.description, self.opening.provenance
-        if self.replay and int(self._tag("described") or 0) > self.opening.began:
+        if self.passed:
             return
+        description, here = self.opening.description, self.opening.provenance
         ours = not description.same or self._tag("identity") == self.opening.identity
         described = {"described": str(self.opening.began)}  # in milliseconds
         mlflow.set_tags(description.tags | here | described if ours else {"process": here["process"]})
@@ -113,14 +115,15 @@ class Store:
         import mlflow
         image = Image.open(picture) if isinstance(picture, Path) else picture
         mlflow.log_image(image, key=key, step=step, synchronous=True)
-        if key in names.GRIDS:
+        if key in names.GRIDS and not self.passed:
             mlflow.log_image(image, names.SAMPLES)
             mlflow.set_tag(views.NOTE, views.of_run(self.run_id, f"After {step:,} images:"))
 
     def tags(self, tags: dict[str, str]) -> None:
-        """Facts that the run is found by."""
+        """Facts that the run is found by; those of who has gone on with it stay."""
         import mlflow
-        mlflow.set_tags(tags)
+        if not self.passed:
+            mlflow.set_tags(tags)
 
     def model(self, graph: Path, network: dict[str, Any], scores: dict[str, float], step: int) -> None:
         """Logs what `generators.export` has written, with `scores` linked to it and to its data."""
@@ -133,8 +136,10 @@ class Store:
         mlflow.log_artifact(str(path))
 
     def close(self, status: str, ended: int | None = None) -> None:
-        """The run has ended in this way, now or at a time in milliseconds."""
+        """The run has ended in this way, now or at a time in milliseconds; or as it had if another went on with it."""
         import mlflow
+        if self.passed:
+            status, ended = self.before
         mlflow.end_run(status)
         if self.replay and ended:
             mlflow.MlflowClient().set_terminated(self.run_id, status, ended)

@@ -28,12 +28,13 @@ def away(name: str) -> None:
 
 
 @pytest.mark.slow
-def test_the_digits_are_recognised_and_nothing_is_left_outside_demo(folder: Path,
-                                                                    capsys: pytest.CaptureFixture[str],
-                                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_digits_are_recognised_and_only_scratch_is_left_outside_demo(folder: Path,
+                                                                         capsys: pytest.CaptureFixture[str],
+                                                                         monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "SECONDS", 600.0)
     command("demo")
-    assert [path.name for path in folder.iterdir()] == ["demo"]
+    # A CPU with bfloat16 is timed once, and the scratch folder remembers how fast it is.
+    assert {path.name for path in folder.iterdir()} - {".work"} == {"demo"}
     with Image.open(demo.SAMPLES) as found:
         sheet = np.asarray(found)
     samples = np.stack([sheet[29 * (i // 10):29 * (i // 10) + 28, 29 * (i % 10):29 * (i % 10) + 28].ravel()

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import InputError
-from pipeline.tracking import background, circuit, connection, descriptions, kept
+from pipeline.tracking import background, circuit, connection, descriptions, kept, names
 from pipeline.tracking import tracker as tracking
 from pipeline.tracking.background import BackgroundTracker
 from pipeline.tracking.store import Row, Store
@@ -300,10 +300,13 @@ def test_a_run_that_was_killed_while_mlflow_was_away_is_told_up_to_there(
 
 @pytest.mark.filterwarnings("ignore")  # MLflow's own dependencies
 def test_what_is_told_late_does_not_take_a_run_from_who_has_gone_on_with_it(project: Path) -> None:
-    """As when a worker was killed while MLflow was away, and another had its trial from the checkpoint."""
+    """As when a worker failed while MLflow and the database were away, and another took its trial over."""
     first = description(id_file=project / "id", tags={"optuna.trial": "5"})
     one = kept.new("test1")
-    one.write(descriptions.opening(first), [kept.Entry("describe", {})])
+    one.write(descriptions.opening(first), [
+        kept.Entry("describe", {}), kept.Entry("tags", {"tags": {"optuna.state": "FAIL"}}),
+        kept.Entry("image", {"key": "samples", "picture": Image.new("L", (8, 8)), "step": 1}),
+        kept.Entry("close", {"status": "FAILED", "ended": 1})])
     one.release()
     time.sleep(0.01)
     with tracking.run(description(id_file=project / "id", tags={"optuna.trial": "7"})) as tracker:
@@ -311,6 +314,8 @@ def test_what_is_told_late_does_not_take_a_run_from_who_has_gone_on_with_it(proj
     command("sync")
     run, = runs(project)
     assert run.data.tags["optuna.trial"] == "7" and run.info.status == "FINISHED"
+    assert "optuna.state" not in run.data.tags and run.info.end_time > 1
+    assert mlflow.artifacts.load_image(f"runs:/{run.info.run_id}/{names.SAMPLES}").size == (2, 2)
     assert not [path for path in (project / ".work/tracking").glob("*") if path.is_dir()]
 
 
