@@ -20,7 +20,7 @@ demo: .venv/installed  ## digits from nothing in a minute, in demo/
 	@$(ACTIVATE) && dcgan demo
 
 search: .venv/installed  ## Optuna's search for better runs
-	$(ACTIVATE) && dcgan check && dvc repro search
+	$(ACTIVATE) && dcgan check && dcgan repro search
 	@echo "The report is reports/search/report.md; \`make dashboard\` shows the trials, \`dcgan promote\` keeps the winner."
 
 dashboard: .venv/installed  ## optuna-dashboard on this project's searches

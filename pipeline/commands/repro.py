@@ -1,8 +1,9 @@
 """dcgan repro: `dvc repro report`, the trainings first, with the time that is left and a report that grows.
 
 DVC alone would train one run after the other, and all of them before it scores the first. On CPUs trainings run side by
-side: the small networks keep one thread busy, and several only in part. The results are the same but for rounding,
-which depends on the number of threads.
+side, and so do their scores: both keep one thread busy, and several only in part. The results are the same but for
+rounding, which depends on the number of threads. `dcgan repro search` searches with as many workers, which take trials
+as they come; `dvc repro search` has one, which always finds the same.
 """
 import argparse
 import json
@@ -11,7 +12,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,14 +32,31 @@ BYTES = 2 << 30  # of memory for a training among others; those of the slides' n
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`dcgan repro` takes nothing."""
+    """What `dcgan repro` takes."""
+    parser.add_argument("what", nargs="?", choices=("report", "search"), default="report", help="default: report")
 
 
 def run(given: argparse.Namespace) -> None:
+    """Does what is missing."""
+    from pipeline.params import reading
+    {"report": report, "search": search}[given.what](reading.load())
+
+
+def search(study: "Study") -> None:
+    """Searches with all workers that there is room for; at the end DVC records what was found."""
+    dvc("repro", "fetch")
+    if "search" not in stale("search"):
+        print(f"Everything is up to date: {folders.report('search') / 'report.md'}")
+        return
+    if (workers := places(study)) > 1:
+        print(f"\n=== {workers} workers ===", flush=True)
+        side_by_side({f"worker{number}": ["-m", "pipeline", "search"] for number in range(1, workers + 1)})
+    dvc("repro", "search")
+
+
+def report(study: "Study") -> None:
     """Trains and scores what is missing, with a report of what is there after each, and at the end as DVC records it.
     """
-    from pipeline.params import reading
-    study = reading.load()
     page = folders.report("report").with_name("report.html")
     if not stale():
         print(f"Everything is up to date: {page}")
@@ -57,9 +75,11 @@ def run(given: argparse.Namespace) -> None:
         new = [one for one in together if one != CONTROLS]
         before, begin = [scored(one) for one in new], time.monotonic()
         if len(together) > 1:
-            side_by_side(together, torch_threads() // len(together))
-        for one in new:
-            dvc("repro", f"evaluate@{one}")
+            side_by_side(alone(one if one == CONTROLS else f"train@{one}" for one in together))
+        if len(new) > 1:
+            side_by_side(alone(f"evaluate@{one}" for one in new))
+        else:
+            dvc("repro", f"evaluate@{new[0]}")
         if [scored(one) for one in new] != before:
             taken.append(time.monotonic() - begin)
             there = ",".join(one for one in trainings if one not in later)
@@ -70,7 +90,9 @@ def run(given: argparse.Namespace) -> None:
 
 
 def places(study: "Study") -> int:
-    """How many trainings run side by side: as many as there are threads on CPUs with memory for each, one on a GPU."""
+    """How many trainings or workers run side by side: as many as there are threads on CPUs with memory for each; one on
+    a GPU.
+    """
     from pipeline.gan import devices
     if devices.choose(study.hardware).device.type != "cpu":
         return 1
@@ -83,13 +105,18 @@ def torch_threads() -> int:
     return torch.get_num_threads()
 
 
-def side_by_side(jobs: list[str], threads: int) -> None:
-    """Runs trainings and controls. Only the first shows its progress; what DVC says of the others is kept."""
-    logs = [folders.work("repro", f"{one}.log") for one in jobs[1:]]
-    folders.work("repro").mkdir(parents=True, exist_ok=True)
-    stages = [one if one == CONTROLS else f"train@{one}" for one in jobs]
-    words = [["-m", "dvc", "--wait-for-lock", "repro", "-s", stage] for stage in stages]
-    statuses = started(*words, environment={"OMP_NUM_THREADS": str(threads)}, logs=logs)
+def alone(stages: Iterable[str]) -> dict[str, list[str]]:
+    """The commands that run stages without what they need, by stage."""
+    return {stage: ["-m", "dvc", "--wait-for-lock", "repro", "-s", stage] for stage in stages}
+
+
+def side_by_side(commands: Mapping[str, Sequence[str]]) -> None:
+    """Runs commands of Python that have names. Only the first shows its progress; what the others say is kept."""
+    kept = folders.work("repro", folders.study())
+    kept.mkdir(parents=True, exist_ok=True)
+    logs = [kept / f"{name}.log" for name in list(commands)[1:]]
+    threads = str(torch_threads() // len(commands))
+    statuses = started(*commands.values(), environment={"OMP_NUM_THREADS": threads}, logs=logs)
     for status, log in zip(statuses[1:], logs):
         if status:
             print(log.read_text(errors="replace"), file=sys.stderr)
@@ -120,9 +147,9 @@ def scored(training: str) -> int:
     return path.stat().st_mtime_ns if path.exists() else 0
 
 
-def stale() -> set[str]:
-    """The stages behind the report that have changed, or lack something; InputError when DVC cannot say."""
-    words = ["status", "--with-deps", "--json", "report"]
+def stale(target: str = "report") -> set[str]:
+    """The stages up to `target` that have changed, or lack something; InputError when DVC cannot say."""
+    words = ["status", "--with-deps", "--json", target]
     asked = subprocess.run([sys.executable, "-m", "dvc", *words], stdout=subprocess.PIPE, text=True)
     if asked.returncode:
         raise InputError(f"`dvc {' '.join(words)}` failed; its own lines above say why")
@@ -141,13 +168,15 @@ def started(*commands: Sequence[str], environment: Mapping[str, str] | None = No
 
     Told to stop, this process tells all that it has started, and waits.
     """
+    processes: list[subprocess.Popen[bytes]] = []
+    below: set[psutil.Process] = set()
     with stopping.listening():
-        with ExitStack() as files:
-            outputs = [None, *(files.enter_context(open(log, "wb")) for log in logs)]
-            processes = [subprocess.Popen([sys.executable, *words], env=os.environ | dict(environment or {}),
-                                          stdout=output, stderr=output) for words, output in zip(commands, outputs)]
-        below: set[psutil.Process] = set()
         try:
+            with ExitStack() as files:
+                for words, log in zip(commands, (None, *logs)):
+                    output = files.enter_context(open(log, "wb")) if log else None
+                    processes.append(subprocess.Popen([sys.executable, *words], stdout=output, stderr=output,
+                                                      env=os.environ | dict(environment or {})))
             while running := [one for one in processes if one.poll() is None]:
                 below |= children(running)
                 with suppress(subprocess.TimeoutExpired):

@@ -29,17 +29,23 @@ def began(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def dvc(*given: str) -> None:
         words.append(" ".join(given))
-        if given[-1].startswith("evaluate@"):
-            name, _, seed = given[-1].removeprefix("evaluate@").rpartition("-")
+        score(given[-1])
+
+    def score(stage: str) -> None:
+        if stage.startswith("evaluate@"):
+            name, _, seed = stage.removeprefix("evaluate@").rpartition("-")
             path = folders.report("evaluate", name, int(seed)) / "scores.json"
             path.parent.mkdir(parents=True)
             path.touch()
 
     def started(*commands: list[str], environment: dict[str, str], logs: Sequence[Path] = ()) -> list[int]:
         words.append(", ".join(one[-1] for one in commands) + " " + " ".join(environment.values()))
+        for one in commands:
+            score(one[-1])
         return [0 for _ in commands]
 
-    monkeypatch.setattr(repro, "stale", lambda: {"train@a-0", "evaluate@b-0", "train@a-1", "controls", "report"})
+    missing = {"train@a-0", "evaluate@b-0", "train@a-1", "controls", "report", "search"}
+    monkeypatch.setattr(repro, "stale", lambda target="report": missing)
     monkeypatch.setattr(repro, "dvc", dvc)
     monkeypatch.setattr(repro, "started", started)
     monkeypatch.setattr(repro, "time", SimpleNamespace(monotonic=lambda: float(next(clock))))
@@ -61,16 +67,30 @@ def test_each_training_that_is_missing_is_scored_and_shown_before_the_next(
     assert "=== training 3 of 3: a-1, about 1 minute for all that are left ===" in printed
 
 
-def test_trainings_run_side_by_side_where_there_are_threads(
+def test_trainings_and_their_scores_run_side_by_side_where_there_are_threads(
         params: Params, began: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     params(STUDY)
     monkeypatch.setattr(repro, "torch_threads", lambda: 2)
     command("repro")
     assert began == ["repro reference", "train@a-0, controls 1", "repro evaluate@a-0", "pipeline.report a-0,b-1",
-                     "train@b-0, train@a-1 1", "repro evaluate@b-0", "repro evaluate@a-1", "repro report"]
+                     "train@b-0, train@a-1 1", "evaluate@b-0, evaluate@a-1 1", "repro report"]
     printed = capsys.readouterr().out
     assert "=== side by side, 1 to 2 of 4: a-0, controls ===" in printed
     assert "=== side by side, 3 to 4 of 4: b-0, a-1, about 1 minute for all that are left ===" in printed
+
+
+@pytest.mark.parametrize(("threads", "words"), [
+    (1, ["repro fetch", "repro search"]), (3, ["repro fetch", "search, search, search 1", "repro search"])])
+def test_a_search_has_a_worker_for_each_thread_and_is_recorded_by_dvc(
+        params: Params, began: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+        threads: int, words: list[str]) -> None:
+    params(STUDY)
+    monkeypatch.setattr(repro, "torch_threads", lambda: threads)
+    command("repro", "search")
+    assert began == words
+    monkeypatch.setattr(repro, "stale", lambda target: {"report"})
+    command("repro", "search")
+    assert began == [*words, "repro fetch"] and "up to date: reports/search/report.md" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("threads", "free", "device", "count"), [
@@ -99,17 +119,18 @@ stages:
 def test_dvc_runs_trainings_and_controls_side_by_side_and_shows_the_lines_of_one_that_fails(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(repro, "torch_threads", lambda: 12)
     (tmp_path / "dvc.yaml").write_text(STAGES)
     subprocess.run([sys.executable, "-m", "dvc", "init", "-q", "--no-scm"], check=True)
     (tmp_path / "b-fails").touch()
     with pytest.raises(SystemExit) as end:
-        repro.side_by_side(["a-0", "b-0", "controls"], 4)
+        repro.side_by_side(repro.alone(["train@a-0", "train@b-0", "controls"]))
     assert end.value.code
     printed = capfd.readouterr()
     assert "Running stage 'train@a-0'" in printed.out and "failed to run: echo b" in printed.err
     assert "b-0" not in printed.out and "controls" not in printed.out + printed.err
     (tmp_path / "b-fails").unlink()
-    repro.side_by_side(["a-0", "b-0", "controls"], 4)
+    repro.side_by_side(repro.alone(["train@a-0", "train@b-0", "controls"]))
     assert [(tmp_path / name).read_text() for name in "abc"] == ["a 4\n", "b 4\n", "controls 4\n"]
     lock = (tmp_path / "dvc.lock").read_text()
     assert all(name in lock for name in ("train@a-0", "train@b-0", "controls"))
