@@ -21,7 +21,7 @@ def run(given: argparse.Namespace) -> None:
         for reason in reasons:
             print(f"sync: {folder}: {reason}", file=sys.stderr)
     if outcome.away:
-        raise InputError(f"sync: MLflow does not answer ({outcome.away}); what is left stays in .work/tracking")
+        raise InputError(f"MLflow does not answer ({outcome.away}); what is left stays in .work/tracking")
     if outcome.refused:
-        raise InputError(f"sync: MLflow refuses what is left in {len(outcome.refused)} folders; delete a folder to "
+        raise InputError(f"MLflow refuses what is left in {len(outcome.refused)} folders; delete a folder to "
                          "give it up")

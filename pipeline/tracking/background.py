@@ -48,8 +48,7 @@ class BackgroundTracker(Tracker):
         self.thread.start()
 
     def metrics(self, values: dict[str, float], images_seen: int) -> None:
-        now = int(time.time() * 1000)
-        rows = [(key, float(value), now, images_seen) for key, value in values.items()]
+        rows = [(key, float(value), milliseconds(), images_seen) for key, value in values.items()]
         self._put(Entry("metrics", {"rows": rows}))
 
     def image(self, key: str, picture: Image, images_seen: int) -> None:
@@ -66,7 +65,8 @@ class BackgroundTracker(Tracker):
         except Exception as error:  # whatever the disk and torch.export raise
             self.circuit.say("model", f"the generator cannot be exported ({connection.reason(error)})")
             return
-        self._put(Entry("model", {"graph": graph, "network": network, "scores": scores, "step": images_seen}))
+        self._put(Entry("model", {"graph": graph, "network": network, "scores": scores, "step": images_seen,
+                                  "measured": milliseconds()}))
 
     def file(self, path: Path) -> None:
         self._put(Entry("file", {"path": path}))
@@ -78,7 +78,7 @@ class BackgroundTracker(Tracker):
 
     def close(self, status: str) -> None:
         """Ends the run; returns when MLflow has everything or, as soon as it does not answer, when all is kept."""
-        self._put(Entry("close", {"status": status, "ended": int(time.time() * 1000)}))
+        self._put(Entry("close", {"status": status, "ended": milliseconds()}))
         self._put(None)
         try:
             self._wait()
@@ -95,8 +95,8 @@ class BackgroundTracker(Tracker):
         A process that is asked to end has less time.
         """
         self.progressed = time.monotonic()
-        until = self.progressed + (stopping.CLOSE_SECONDS if stopping.asked() else CLOSE_SECONDS)
-        asked = 0.0
+        seconds, asked = stopping.CLOSE_SECONDS if stopping.asked() else CLOSE_SECONDS, 0.0
+        until = self.progressed + seconds
         while self.thread.is_alive() and not self.circuit.open and time.monotonic() < until:
             self.thread.join(0.02)
             now = time.monotonic()
@@ -105,7 +105,7 @@ class BackgroundTracker(Tracker):
                     self.circuit.failed("it hangs")
                 asked = time.monotonic()
         if self.thread.is_alive() and not self.circuit.open:
-            self.circuit.failed(f"it takes more than {CLOSE_SECONDS:.0f} s")
+            self.circuit.failed(f"it takes more than {seconds:.0f} s")
 
     def _work(self) -> None:
         closing = False
@@ -124,7 +124,7 @@ class BackgroundTracker(Tracker):
                 time.sleep(0.1 * FLUSH_SECONDS)
             except Exception as error:  # whatever MLflow, its store and the network raise
                 if not self.given_up:
-                    self.circuit.failed(connection.reason(error))
+                    self.circuit.failed(connection.reason(error), connection.refused(error))
 
     def _tell(self) -> None:
         """Tells the store what is pending; raises when MLflow is away."""
@@ -189,10 +189,16 @@ class BackgroundTracker(Tracker):
                 else:
                     self.kept.write(self.store.opening, wanted)
             except OSError as error:
-                self.circuit.say("lost", f"what MLflow did not take is lost ({error})")
+                self.circuit.say("lost", f"what MLflow did not take cannot be kept ({error})")
+                return
             self.saved = wanted
         if self.given_up and wanted:
             self.circuit.say("kept", f"what MLflow did not take is in {self.kept.folder.parent}; `dcgan sync` tells it")
+
+
+def milliseconds() -> int:
+    """The time in milliseconds, as MLflow has it."""
+    return int(time.time() * 1000)
 
 
 def attempt(store: Store, entry: Entry) -> str:

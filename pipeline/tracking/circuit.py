@@ -28,12 +28,12 @@ class Circuit:
         """Whether it is too early for another attempt."""
         return self.open and time.monotonic() < self.again
 
-    def failed(self, reason: str) -> None:
-        """MLflow does not answer; the next attempt is a pause away."""
+    def failed(self, reason: str, refused: bool = False) -> None:
+        """MLflow does not answer, or has `refused` the run; the next attempt is a pause away."""
         with self.lock:
             self.pause = min(max(2 * self.pause, FIRST_PAUSE), LONGEST_PAUSE)
             self.again = time.monotonic() + self.pause
-        self.say("away", f"MLflow does not answer ({reason}); going on without it")
+        self.say("away", f"MLflow {'refuses runs' if refused else 'does not answer'} ({reason}); going on without it")
 
     def answered(self) -> None:
         """MLflow has taken something."""

@@ -53,10 +53,16 @@ class Kept:
         """The folder keeps `entries` too."""
         if not (self.folder / REPORTS).exists():
             return self.write(opening, entries)
-        with open(self.folder / REPORTS, "a") as file:
-            file.write("".join(self._line(entry) for entry in entries))
-            file.flush()
-            os.fsync(file.fileno())
+        left = memoryview("".join(self._line(entry) for entry in entries).encode())
+        with open(self.folder / REPORTS, "ab", buffering=0) as file:
+            before = file.tell()
+            try:
+                while left:
+                    left = left[file.write(left):]
+                os.fsync(file.fileno())
+            except OSError:
+                file.truncate(before)  # nothing can be read behind half a line
+                raise
 
     def read(self) -> tuple[Opening, list[Entry]]:
         """What is kept; ValueError where that is no record of this project's. A torn last line is left out."""

@@ -25,8 +25,10 @@ def replay() -> Outcome:
         try:
             _tell(one, outcome)
         except Exception as error:  # whatever MLflow, its store and the network raise
-            outcome.away = connection.reason(error)
-            break
+            if not connection.refused(error):
+                outcome.away = connection.reason(error)
+                break
+            outcome.refused[str(one.folder)] = [connection.reason(error)]
     return outcome
 
 
@@ -37,7 +39,8 @@ def _tell(one: Kept, outcome: Outcome) -> None:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         outcome.refused[str(one.folder)] = [f"cannot be read ({type(error).__name__}: {error})"]
         return
-    store, left, reasons = Store(opening, replay=True), list(entries), []
+    model = "".join(entry.arguments["tags"].get("model", "") for entry in entries if entry.method == "tags")
+    store, left, reasons = Store(opening, True, model), list(entries), []
     try:
         if entries:
             store.open()

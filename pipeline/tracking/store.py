@@ -30,12 +30,14 @@ class NotYet(Exception):
 class Store:
     """One MLflow run. Its methods may fail in any of MLflow's ways; calling again is safe.
 
-    With `replay` it is told afterwards, by another process than its own.
+    With `replay` it is told afterwards, by another process than its own; `model` is then the digest of the model that
+    the run has made, which may have been scored meanwhile.
     """
 
-    def __init__(self, opening: Opening, replay: bool = False) -> None:
+    def __init__(self, opening: Opening, replay: bool = False, model: str = "") -> None:
         self.opening = opening
         self.replay = replay
+        self.scored = model
         self.run_id = ""
         self.experiment_id = ""
         self.patient_until = time.monotonic() + (0 if replay else PARENT_SECONDS)
@@ -58,7 +60,8 @@ class Store:
             if run_id := self._existing():
                 run = mlflow.get_run(run_id)
                 self.before = run.info.status, run.info.end_time
-                self.passed = self.replay and int(run.data.tags.get("described") or 0) > self.opening.began
+                gone_on = run.data.tags.get("identity") == self.opening.identity
+                self.passed = self.replay and gone_on and int(run.data.tags.get("described") or 0) > self.opening.began
                 if run.info.lifecycle_stage == "deleted":  # made at the same time as the one that stays
                     raise NotYet(run_id)
             run_id = run_id or self._new()
@@ -74,7 +77,7 @@ class Store:
             return
         description, here = self.opening.description, self.opening.provenance
         ours = not description.same or self._tag("identity") == self.opening.identity
-        described = {"described": str(self.opening.began)}  # in milliseconds
+        described = {"described": str(self.opening.began), "identity": self.opening.identity}  # in milliseconds
         mlflow.set_tags(description.tags | here | described if ours else {"process": here["process"]})
 
     def params(self) -> None:
@@ -125,10 +128,12 @@ class Store:
         if not self.passed:
             mlflow.set_tags(tags)
 
-    def model(self, graph: Path, network: dict[str, Any], scores: dict[str, float], step: int) -> None:
-        """Logs what `generators.export` has written, with `scores` linked to it and to its data."""
-        now, model_id = int(time.time() * 1000), generators.log(graph, network)
-        self._numbers([(key, names.of_score(key), value, now, step) for key, value in scores.items()], model_id)
+    def model(self, graph: Path, network: dict[str, Any], scores: dict[str, float], step: int, measured: int) -> None:
+        """Logs what `generators.export` has written, with `scores`, `measured` at a time in milliseconds, linked to it
+        and to its data.
+        """
+        model_id = generators.log(graph, network)
+        self._numbers([(key, names.of_score(key), value, measured, step) for key, value in scores.items()], model_id)
 
     def file(self, path: Path) -> None:
         """A file among the run's artifacts."""
@@ -173,6 +178,8 @@ class Store:
         if description.same:
             return finding.newest(self.experiment_id, description.same, description.tags[description.same])
         run_id = finding.newest(self.experiment_id, "identity", self.opening.identity)
+        if not run_id and self.scored:
+            run_id = finding.newest(self.experiment_id, "model", self.scored)
         if run_id:
             for key in client.get_run(run_id).data.metrics:
                 if not key.startswith("system/"):

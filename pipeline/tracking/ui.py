@@ -3,7 +3,7 @@ import os
 import sys
 from collections import Counter
 
-from pipeline.tracking import store, views
+from pipeline.tracking import connection, store, views
 
 
 def main(port: str) -> None:
@@ -12,7 +12,11 @@ def main(port: str) -> None:
     base = server.rstrip("/") if server.startswith("http") else f"http://127.0.0.1:{port}"
     store.connect()
     import mlflow
-    found = [one for one in mlflow.search_experiments(order_by=["experiment_id"]) if one.name.startswith("dcgan")]
+    try:
+        experiments = mlflow.search_experiments(order_by=["experiment_id"])
+    except Exception as error:  # whatever MLflow, its store and the network raise
+        sys.exit(f"{server or connection.file()}: MLflow does not answer ({connection.reason(error)})")
+    found = [one for one in experiments if one.name.startswith("dcgan")]
     for one in found:
         runs = mlflow.search_runs([one.experiment_id], max_results=200, output_format="list")
         metrics = {name for run in runs for name in run.data.metrics}

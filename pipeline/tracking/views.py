@@ -17,8 +17,8 @@ KNOBS = ("batch", "lr", "beta1", "leak")
 
 def of_experiment(name: str) -> str:
     """The description of an experiment: what its runs are, how to read them, and where the report is."""
-    study = name.removeprefix("dcgan").removesuffix("search").strip()
-    search = name.endswith("search")
+    study = name.removeprefix("dcgan").removesuffix(" search").strip()
+    search = name.endswith(" search")
     folder = folders.repository() / (Path(folders.STUDIES, study) if study else "") / "reports"
     report = folder / "search/report.md" if search else folder / "report.html"
     runs = "One run is one trial of the search, folded under its study" if search else "One run is one training"

@@ -1,6 +1,7 @@
 """Nothing that MLflow does can hurt a training: what it costs when it is away, and that nothing is lost."""
+import errno
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socket import create_server
@@ -169,6 +170,39 @@ def test_a_store_that_hangs_costs_a_moment_once(
     assert capsys.readouterr().err.count("\n") == 2
 
 
+def test_what_a_full_disk_did_not_take_is_kept_when_there_is_room(
+        quick: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    tracker = BackgroundTracker(Away(failures=10**9))
+    tracker.metrics({"loss_D": 1.0}, 1)
+    until(lambda: bool(in_file(quick)))
+    whole, full = in_file(quick), True
+
+    def fsync(descriptor: int) -> None:
+        if full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(kept.os, "fsync", fsync)
+    tracker.image("samples", Image.new("L", (2, 2)), 2)
+    until(lambda: "cannot be kept" in capsys.readouterr().err)
+    assert in_file(quick) == whole
+    full = False
+    tracker.close("FINISHED")
+    assert [entry.method for entry in in_folders(quick)] == ["describe", "params", "data", "metrics", "image", "close"]
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Waits for a condition, ten seconds at most."""
+    late = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < late
+        time.sleep(0.01)
+
+
+def in_file(project: Path) -> str:
+    """What the file of the one run has."""
+    return "".join(path.read_text() for path in project.glob(f".work/tracking/*/{kept.REPORTS}"))
+
+
 @pytest.mark.parametrize("failures", [0, 1])
 def test_a_store_that_answers_after_the_run_was_given_up_is_told_nothing_more(
         quick: Path, failures: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -317,6 +351,42 @@ def test_what_is_told_late_does_not_take_a_run_from_who_has_gone_on_with_it(proj
     assert "optuna.state" not in run.data.tags and run.info.end_time > 1
     assert mlflow.artifacts.load_image(f"runs:/{run.info.run_id}/{names.SAMPLES}").size == (2, 2)
     assert not [path for path in (project / ".work/tracking").glob("*") if path.is_dir()]
+
+
+@pytest.mark.filterwarnings("ignore")  # MLflow's own dependencies
+def test_a_training_that_is_told_after_its_scores_joins_them(project: Path) -> None:
+    one = kept.new("test1")
+    rows: list[Row] = [("loss_D", 1.0, 5, 100)]
+    one.write(descriptions.opening(description(id_file=project / "id", tags={"run": "test1"})), [
+        kept.Entry("describe", {}), kept.Entry("metrics", {"rows": rows}),
+        kept.Entry("tags", {"tags": {"model": "m2"}}), kept.Entry("close", {"status": "FINISHED", "ended": 9})])
+    one.release()
+    time.sleep(0.01)
+    with tracking.run(description(tags={"model": "m2"}, same="model")) as tracker:
+        tracker.metrics({"fid_classifier_5k": 7.0}, 100)
+    command("sync")
+    with tracking.run(description(id_file=project / "id", tags={"run": "test1"})) as tracker:
+        tracker.metrics({"loss_D": 2.0}, 200)  # as when the training is told to go on
+    run, = runs(project)
+    assert run.data.tags["run"] == "test1" and run.data.metrics["curves/fid_classifier_5k"] == 7
+    assert curve(project, run, "curves/loss_D") == [(100, 1.0), (200, 2.0)]
+
+
+@pytest.mark.filterwarnings("ignore")  # MLflow's own dependencies
+def test_a_run_that_mlflow_refuses_stays_and_holds_up_no_other(
+        project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As when somebody has deleted an experiment."""
+    for experiment in ("gone", "dcgan"):
+        one = kept.new("test1")
+        one.write(descriptions.opening(description(experiment=experiment)), [kept.Entry("describe", {})])
+        one.release()
+        time.sleep(0.01)  # the first is told first
+    client = mlflow.MlflowClient(f"sqlite:///{project / 'mlflow.db'}")
+    client.delete_experiment(client.create_experiment("gone"))
+    with pytest.raises(InputError, match="MLflow refuses what is left in 1 folders"):
+        command("sync")
+    assert len(runs(project)) == 1 and "active" in capsys.readouterr().err
+    assert [one.read()[0].description.experiment for one in kept.everything()] == ["gone"]
 
 
 class Killed(BaseException):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import folders
 from pipeline.tracking import names, views
 from tests.conftest import ROOT
 
@@ -55,3 +56,14 @@ def test_the_table_shows_distance_probe_and_the_four_parameters() -> None:
     assert [one["name"] for one in state["compareRunSections"]] == ["curves", "probe"]
     assert state["orderByKey"] == shown[0] and state["orderByAsc"]
     assert "viewStateShareKey=dcgan" in views.address("http://127.0.0.1:5000", "7", charts=False)
+
+
+@pytest.mark.parametrize(("experiment", "report"), [
+    ("dcgan", "reports/report.html"), ("dcgan search", "reports/search/report.md"),
+    ("dcgan mine", "studies/mine/reports/report.html"), ("dcgan mine search", "studies/mine/reports/search/report.md"),
+    ("dcgan slides-search", "studies/slides-search/reports/report.html"),
+    ("dcgan slides-search search", "studies/slides-search/reports/search/report.md")])
+def test_the_description_of_an_experiment_names_its_own_report(experiment: str, report: str) -> None:
+    said = views.of_experiment(experiment)
+    assert said.endswith(f"{folders.repository() / report}`")
+    assert ("trial of the search" in said) == ("/search/" in report)
