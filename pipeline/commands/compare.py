@@ -70,8 +70,10 @@ def controls_of(home: Path) -> dict[str, Any]:
     path = home / folders.report("controls") / "scores.json"
     if not path.exists():
         raise InputError(f"{path} not found: `dvc repro controls` makes it" + (f" in {home}" if home.name else ""))
-    found: dict[str, Any] = records.read(path, dict[str, float], "run `dvc repro controls`" + (
-        f" in {home}" if home.name else ""))
+    again = "run `dvc repro -f -s controls`" + (f" in {home}" if home.name else "")
+    found: dict[str, Any] = records.read(path, dict[str, float], again)
+    if "test_images" not in found:
+        raise InputError(f"{path}: does not say how many test_images it was measured on; {again}")
     return found
 
 
@@ -101,8 +103,9 @@ def read(name: str, home: Path, label: str) -> "tuple[Result, Study]":
     study = reading.load(home / reading.PARAMS)
     run = reading.run(study, label)
     again = f"`dvc repro evaluate@{label}-{study.seeds[0]}`" + (f" in {home}" if home.name else "")
+    stages = locked(home)
     for seed in study.seeds:
-        check(name, home, label, seed, study, again)
+        check(name, home, label, seed, study, stages, again)
     try:
         found = results.read(label, run, study.seeds, home / "reports")
     except (OSError, ValueError, KeyError, InputError) as error:
@@ -114,20 +117,32 @@ def read(name: str, home: Path, label: str) -> "tuple[Result, Study]":
     return replace(found, name=name.strip("/").removeprefix("models/")), study
 
 
-def check(name: str, home: Path, label: str, seed: int, study: "Study", again: str) -> None:
+def locked(home: Path) -> dict[str, Any]:
+    """What dvc.lock says of the stages of the study in the folder `home`; nothing where it cannot be read."""
+    from pipeline.params import reading
+    try:
+        return dict(reading.yaml(home / "dvc.lock")["stages"])
+    except (FileNotFoundError, KeyError, TypeError, ValueError, InputError):
+        return {}
+
+
+def check(name: str, home: Path, label: str, seed: int, study: "Study", stages: dict[str, Any], again: str) -> None:
     """InputError when the scores of a training are damaged, or were made with other parameters than today's."""
     path = home / folders.report("evaluate", label, seed) / "scores.json"
     if path.exists():
-        records.read(path, dict[str, float | str], again)
-    for known, today in known_of(home, label, seed, study):
+        records.read(path, dict[str, float | str | list[str]], again)
+    for known, today in known_of(home, label, seed, study, stages):
         for key, value in today.items():
             if known.get(key, value) != value:
                 raise InputError(f"{name} was scored with {key} {known[key]}, {home / 'params.yaml'} has {value} now; "
                                  f"{again} trains and scores it")
 
 
-def known_of(home: Path, label: str, seed: int, study: "Study") -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """What a training and its scores were made with, and what the study says now: as the model has it, and DVC."""
+def known_of(home: Path, label: str, seed: int, study: "Study",
+             stages: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """What a training and its scores were made with, and what the study says now: as the model has it, and DVC, whose
+    `stages` they are.
+    """
     from pydantic import TypeAdapter, ValidationError
 
     from pipeline.params import reading
@@ -140,14 +155,13 @@ def known_of(home: Path, label: str, seed: int, study: "Study") -> Iterator[tupl
         yield facts.get("run", {}), run
         yield facts.get("train", {}), {key: value for key, value in train.items() if key not in run}
     try:
-        stages = reading.yaml(home / "dvc.lock")["stages"]
         trained, scored = (stages[f"{name}@{label}-{seed}"]["params"]["params.yaml"] for name in ("train", "evaluate"))
         shared = reading.inherited({"train": trained["train"], "runs": {label: trained[f"runs.{label}"]}})
         yield asdict(TypeAdapter(Train).validate_json(json.dumps(trained["train"] or {}))), {
             key: value for key, value in train.items() if key not in run}
         yield asdict(TypeAdapter(Run).validate_json(json.dumps(shared["runs"][label]))), run
         yield asdict(TypeAdapter(Evaluate).validate_json(json.dumps(scored["evaluate"] or {}))), asdict(study.evaluate)
-    except (FileNotFoundError, KeyError, TypeError, ValidationError):  # DVC has not run it, or not with such parameters
+    except (KeyError, TypeError, ValidationError):  # DVC has not run it, or not with such parameters
         return
 
 

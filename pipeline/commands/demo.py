@@ -26,7 +26,7 @@ NEXT = f"""\
 Three commands to go on with (`source .venv/bin/activate` makes dcgan known):
   dcgan sample {MODEL} demo/fours.png --label 4 --generator ema    # fours only
   dcgan explore {MODEL} demo/explore.html --generator ema         # a page to move through the latent space
-  make                                                               # the study itself: over an hour"""
+  make                                                               # the study itself; it says first how long"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

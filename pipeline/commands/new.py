@@ -59,6 +59,7 @@ def run(given: argparse.Namespace) -> None:
     yaml = YAML()
     yaml.width = 200
     content = yaml.load(source.read_text())
+    move(content, source.parent, folder)
     change(content, given)
     buffer = io.BytesIO()
     yaml.dump(content, buffer)
@@ -82,6 +83,18 @@ def source_of(name: str | None) -> Path:
     if name not in known:
         raise InputError(f"--from {name}: no such study{suggestion(name, known)}; there are {', '.join(known)}")
     return root / folders.STUDIES / name / "params.yaml"
+
+
+def move(content: dict[str, Any], source: Path, folder: Path) -> None:
+    """Relative paths of `content`, a params.yaml in the folder `source`, mean the same in `folder`; but a study's own
+    models stay its own.
+    """
+    inception = (content.get("evaluate") or {}).get("inception") or {}
+    for section, key in ((content.get("data") or {}, "directory"), (inception, "weights"),
+                         *((transfer, "model") for transfer in (content.get("transfers") or {}).values())):
+        path = section.get(key)
+        if path and not path.startswith(("~", "/", "models/")):
+            section[key] = os.path.relpath(source / path, folder)
 
 
 def change(content: dict[str, Any], given: argparse.Namespace) -> None:

@@ -122,5 +122,8 @@ def shortfall(content: dict[str, Any]) -> str:
     if "beats" not in content:
         return "does not say whether its run beats another at the study's length"
     found = content.get("ln_ratio")
-    interval = f" (ln of the ratio of their distances: {found['low']:.2f} to {found['high']:.2f})" if found else ""
-    return f"trial {content['trial']} does not beat {content['against']} at the study's length{interval}"
+    try:
+        interval = f" (ln of the ratio of their distances: {found['low']:.2f} to {found['high']:.2f})" if found else ""
+        return f"trial {content['trial']} does not beat {content['against']} at the study's length{interval}"
+    except (KeyError, TypeError, ValueError):
+        return "says that its run does not beat another at the study's length, and not which"

@@ -34,4 +34,5 @@ def run(given: argparse.Namespace) -> None:
             if subprocess.run([sys.executable, "-m", "dvc", *words], cwd=place).returncode:
                 raise InputError(f"publish: `dvc {' '.join(words)}` failed in {place}; its own lines above say why")
         print(f"publish: {place.relative_to(home) if place != home else 'this study'}: in {remote}")
-    print("publish: commit .dvc/config and studies/*/.dvc/config; a clone gets everything by `dvc pull`")
+    print("publish: commit .dvc/config and studies/*/.dvc/config; a clone gets what each names by "
+          "`dvc pull` in its folder")

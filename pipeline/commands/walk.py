@@ -36,9 +36,10 @@ def run(given: argparse.Namespace) -> None:
     from pipeline.latent import film, rows, walks
     still = given.out.suffix == ".png"
     with models.opened(given.model, given.generator) as model:
-        frames = max(given.points, 0) * max(given.steps, 0)
-        room.in_memory(f"a walk of {frames:,} images",
-                       frames * (8 * prod(model.network.image) + 24 * model.network.z_dim))
+        count, (_, height, width) = max(given.points, 0) * max(given.steps, 0), model.network.image
+        times = 0 if still else -(-film.WIDE // width)  # a film enlarges its frames so, and Pillow copies them
+        room.in_memory(f"a walk of {count:,} images", count * (
+            8 * prod(model.network.image) + 24 * model.network.z_dim + 6 * times ** 2 * height * width))
         points = sampling.prior(model.network, max(given.points, 0), torch.Generator().manual_seed(given.seed))
         z = walks.path(points, given.steps, spherical=not given.straight, closed=not still)
         label = 0 if given.label is None and model.network.classes else given.label

@@ -1,4 +1,5 @@
 """dcgan compare: what differs, the scores with the better one marked, and only differences that are clear."""
+import json
 import math
 import re
 import shutil
@@ -160,6 +161,13 @@ def test_scores_that_dvc_recorded_with_other_parameters_are_refused(
     written(recorded)
     with pytest.raises(InputError, match=rf"test4 was scored with {key} {value}, .*evaluate@test4-0"):
         compared("test3", "test4")
+
+
+def test_scores_of_too_few_images_for_their_features_compare_too(reports: Path) -> None:
+    for run in ("test3", "test4"):
+        path = reports / f"evaluate/{run}/seed0/scores.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"rank_deficient": ["fid_classifier_10k"]}))
+    assert "fid_classifier_10k" in compared("test3", "test4")
 
 
 @pytest.mark.parametrize("content", ["", "[]", "null", "3", "{", '{"fid_classifier_10k": [1]}', '{"a": null}', "{}"])

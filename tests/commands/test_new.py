@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.errors import InputError
 from pipeline.params import reading
-from tests.conftest import ROOT, command
+from tests.conftest import ROOT, command, write_params
 
 
 @pytest.fixture
@@ -46,6 +46,20 @@ def test_falling_learning_rates_shrink_alike_and_runs_of_their_own_follow(reposi
 def test_without_a_source_it_is_the_repositorys_own_study(repository: Path) -> None:
     command("new", "copy")
     assert reading.load(repository / "studies/copy/params.yaml") == reading.load(repository / "params.yaml")
+
+
+def test_relative_paths_mean_the_same_in_the_new_folder(repository: Path) -> None:
+    write_params(repository / "params.yaml", {
+        "data": {"name": "images", "directory": "pictures/p.zip",
+                 "pictures": {"size": 28, "channels": 1, "smallest": 28}},
+        "evaluate.inception.weights": "~/w.pth",
+        "transfers": {"mine": {"model": "models/a/seed0"},
+                      "other": {"model": "studies/paper-svhn/models/x/seed0"}}})
+    for name, source in (("a", []), ("b", ["--from", "a"])):
+        command("new", name, *source)
+        study = reading.load(repository / f"studies/{name}/params.yaml")
+        assert study.data.directory == "../../pictures/p.zip" and study.evaluate.inception.weights == "~/w.pth"
+        assert [one.model for one in study.transfers.values()] == ["models/a/seed0", "../paper-svhn/models/x/seed0"]
 
 
 @pytest.mark.parametrize(("words", "message"), [
