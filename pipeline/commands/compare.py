@@ -118,11 +118,11 @@ def read(name: str, home: Path, label: str) -> "tuple[Result, Study]":
 
 
 def locked(home: Path) -> dict[str, Any]:
-    """What dvc.lock says of the stages of the study in the folder `home`; nothing where it cannot be read."""
+    """What dvc.lock says of the stages of the study in the folder `home`; nothing where there is none."""
     from pipeline.params import reading
     try:
         return dict(reading.yaml(home / "dvc.lock")["stages"])
-    except (FileNotFoundError, KeyError, TypeError, ValueError, InputError):
+    except (FileNotFoundError, KeyError, TypeError):
         return {}
 
 

@@ -50,7 +50,7 @@ def best() -> Path:
         found = [results.read(name, run, study.seeds, Path("reports")) for name, run in study.runs.items()]
         distance = Names.of(found[0].scores).fid
         nearest = min(found, key=lambda result: result.scores[distance])
-    except (OSError, ValueError, LookupError) as error:
+    except (OSError, ValueError, TypeError, LookupError) as error:
         raise InputError(f"the runs' scores cannot be compared ({error}); `dvc repro report` scores them, or name a "
                          "model") from None
     return folders.model(nearest.name, study.seeds[0])

@@ -93,7 +93,7 @@ def move(content: dict[str, Any], source: Path, folder: Path) -> None:
     for section, key in ((content.get("data") or {}, "directory"), (inception, "weights"),
                          *((transfer, "model") for transfer in (content.get("transfers") or {}).values())):
         path = section.get(key)
-        if path and not path.startswith(("~", "/", "models/")):
+        if path and not path.startswith(("~", "/")) and not (key == "model" and path.startswith("models/")):
             section[key] = os.path.relpath(source / path, folder)
 
 

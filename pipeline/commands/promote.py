@@ -124,6 +124,7 @@ def shortfall(content: dict[str, Any]) -> str:
     found = content.get("ln_ratio")
     try:
         interval = f" (ln of the ratio of their distances: {found['low']:.2f} to {found['high']:.2f})" if found else ""
-        return f"trial {content['trial']} does not beat {content['against']} at the study's length{interval}"
     except (KeyError, TypeError, ValueError):
-        return "says that its run does not beat another at the study's length, and not which"
+        interval = ""
+    trial, other = (content.get(key, "?") for key in ("trial", "against"))
+    return f"trial {trial} does not beat {other} at the study's length{interval}"

@@ -190,6 +190,7 @@ def started(*commands: Sequence[str], environment: Mapping[str, str] | None = No
             psutil.wait_procs(below)
             for process in processes:
                 process.terminate()  # if it has started nothing
+            for process in processes:
                 process.wait()
             raise
 

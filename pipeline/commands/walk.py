@@ -37,7 +37,7 @@ def run(given: argparse.Namespace) -> None:
     still = given.out.suffix == ".png"
     with models.opened(given.model, given.generator) as model:
         count, (_, height, width) = max(given.points, 0) * max(given.steps, 0), model.network.image
-        times = 0 if still else -(-film.WIDE // width)  # a film enlarges its frames so, and Pillow copies them
+        times = 0 if still else -(-film.WIDE // width)  # frames of a film are enlarged, in RGB, and Pillow has copies
         room.in_memory(f"a walk of {count:,} images", count * (
             8 * prod(model.network.image) + 24 * model.network.z_dim + 6 * times ** 2 * height * width))
         points = sampling.prior(model.network, max(given.points, 0), torch.Generator().manual_seed(given.seed))

@@ -87,7 +87,7 @@ class BackgroundTracker(Tracker):
                 self.given_up = True
                 self._take()
                 self._keep()
-                self.kept.release() if self.saved else self.kept.clear()
+                self.kept.release() if self.refused or self.pending else self.kept.clear()
 
     def _wait(self) -> None:
         """Until everything is told, but not for an MLflow that is away or behind a request that hangs.
@@ -124,7 +124,7 @@ class BackgroundTracker(Tracker):
                 time.sleep(0.1 * FLUSH_SECONDS)
             except Exception as error:  # whatever MLflow, its store and the network raise
                 if not self.given_up:
-                    self.circuit.failed(connection.reason(error), connection.refused(error))
+                    self.circuit.failed(connection.reason(error), connection.about_the_run(error))
 
     def _tell(self) -> None:
         """Tells the store what is pending; raises when MLflow is away."""

@@ -79,6 +79,12 @@ def refused(error: Exception) -> bool:
     return not isinstance(error, OSError | SQLAlchemyError)
 
 
+def about_the_run(error: Exception) -> bool:
+    """Whether MLflow itself refuses this run, and may take others; not so a wrong address."""
+    from mlflow.exceptions import MlflowException
+    return isinstance(error, MlflowException) and refused(error) and error.error_code != "ENDPOINT_NOT_FOUND"
+
+
 def reason(error: Exception) -> str:
     """The first line of what an error says, and no more than 200 characters of it."""
     return textwrap.shorten((str(error).splitlines() or [type(error).__name__])[0], 200)

@@ -25,7 +25,7 @@ def replay() -> Outcome:
         try:
             _tell(one, outcome)
         except Exception as error:  # whatever MLflow, its store and the network raise
-            if not connection.refused(error):
+            if not connection.about_the_run(error):
                 outcome.away = connection.reason(error)
                 break
             outcome.refused[str(one.folder)] = [connection.reason(error)]
@@ -39,7 +39,7 @@ def _tell(one: Kept, outcome: Outcome) -> None:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         outcome.refused[str(one.folder)] = [f"cannot be read ({type(error).__name__}: {error})"]
         return
-    model = "".join(entry.arguments["tags"].get("model", "") for entry in entries if entry.method == "tags")
+    model = next((entry.arguments["tags"].get("model", "") for entry in entries if entry.method == "tags"), "")
     store, left, reasons = Store(opening, True, model), list(entries), []
     try:
         if entries:

@@ -37,12 +37,12 @@ class Store:
     def __init__(self, opening: Opening, replay: bool = False, model: str = "") -> None:
         self.opening = opening
         self.replay = replay
-        self.scored = model
+        self.model_digest = model
         self.run_id = ""
         self.experiment_id = ""
         self.patient_until = time.monotonic() + (0 if replay else PARENT_SECONDS)
-        self.before: tuple[str, int | None] = ("KILLED", None)  # how and when the run had ended that is told more
-        self.passed = False  # whether another process has gone on with the run since what is told now
+        self.before: tuple[str, int | None] = ("KILLED", None)  # how and when a run that was there had ended
+        self.passed = False  # whether another process has gone on with the run, after the one of which this tells
         self.written: dict[str, set[int]] = {}  # by metric: the steps of a run that is being resumed
 
     def open(self) -> None:
@@ -118,22 +118,23 @@ class Store:
         import mlflow
         image = Image.open(picture) if isinstance(picture, Path) else picture
         mlflow.log_image(image, key=key, step=step, synchronous=True)
-        if key in names.GRIDS and not self.passed:
+        if key in names.GRIDS and not (self.passed or self.replay and self.before[0] == "FINISHED"):
             mlflow.log_image(image, names.SAMPLES)
             mlflow.set_tag(views.NOTE, views.of_run(self.run_id, f"After {step:,} images:"))
 
     def tags(self, tags: dict[str, str]) -> None:
-        """Facts that the run is found by; those of who has gone on with it stay."""
+        """Facts that the run is found by; where another process has gone on with it, its own stay."""
         import mlflow
         if not self.passed:
             mlflow.set_tags(tags)
 
-    def model(self, graph: Path, network: dict[str, Any], scores: dict[str, float], step: int, measured: int) -> None:
-        """Logs what `generators.export` has written, with `scores`, `measured` at a time in milliseconds, linked to it
-        and to its data.
+    def model(self, graph: Path, network: dict[str, Any], scores: dict[str, float], step: int,
+              measured: int | None = None) -> None:
+        """Logs what `generators.export` has written, with `scores`, `measured` now or at a time in milliseconds, linked
+        to it and to its data.
         """
-        model_id = generators.log(graph, network)
-        self._numbers([(key, names.of_score(key), value, measured, step) for key, value in scores.items()], model_id)
+        now, model_id = measured or int(time.time() * 1000), generators.log(graph, network)
+        self._numbers([(key, names.of_score(key), value, now, step) for key, value in scores.items()], model_id)
 
     def file(self, path: Path) -> None:
         """A file among the run's artifacts."""
@@ -141,10 +142,14 @@ class Store:
         mlflow.log_artifact(str(path))
 
     def close(self, status: str, ended: int | None = None) -> None:
-        """The run has ended in this way, now or at a time in milliseconds; or as it had if another went on with it."""
+        """The run has ended in this way, now or at a time in milliseconds; or as another process has ended it."""
         import mlflow
-        if self.passed:
-            status, ended = self.before
+        if self.replay:
+            info = mlflow.get_run(self.run_id).info
+            if info.status != "RUNNING":  # it has ended since this store made it run
+                status, ended = info.status, info.end_time
+            elif self.passed or self.before[0] == "FINISHED":
+                status, ended = self.before
         mlflow.end_run(status)
         if self.replay and ended:
             mlflow.MlflowClient().set_terminated(self.run_id, status, ended)
@@ -178,8 +183,10 @@ class Store:
         if description.same:
             return finding.newest(self.experiment_id, description.same, description.tags[description.same])
         run_id = finding.newest(self.experiment_id, "identity", self.opening.identity)
-        if not run_id and self.scored:
-            run_id = finding.newest(self.experiment_id, "model", self.scored)
+        if not run_id and self.model_digest:
+            run_id = finding.newest(self.experiment_id, "model", self.model_digest)
+            if run_id and description.tags.keys() <= client.get_run(run_id).data.tags.keys():
+                run_id = ""  # another training made the same model
         if run_id:
             for key in client.get_run(run_id).data.metrics:
                 if not key.startswith("system/"):

@@ -49,9 +49,10 @@ def test_the_default_is_the_best_run_of_the_report(tmp_path: Path, monkeypatch: 
     path = tmp_path / "reports/evaluate/test1/seed0/scores.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {distance: 0.001}))
     assert explore.best() == Path("models/test1/seed0")
-    path.write_text("{}")
-    with pytest.raises(InputError, match="the runs' scores cannot be compared"):
-        explore.best()
+    for content in ({}, {distance: None}):
+        path.write_text(json.dumps(content))
+        with pytest.raises(InputError, match="the runs' scores cannot be compared"):
+            explore.best()
 
 
 @pytest.mark.parametrize(("words", "message"), [

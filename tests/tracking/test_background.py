@@ -354,6 +354,23 @@ def test_what_is_told_late_does_not_take_a_run_from_who_has_gone_on_with_it(proj
 
 
 @pytest.mark.filterwarnings("ignore")  # MLflow's own dependencies
+def test_a_run_that_ends_while_an_older_record_of_it_is_told_has_ended(
+        project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = kept.new("test1")
+    one.write(descriptions.opening(description(id_file=project / "id")), [
+        kept.Entry("describe", {}), kept.Entry("file", {"path": project / "id"}),
+        kept.Entry("close", {"status": "KILLED", "ended": 1})])
+    one.release()
+    time.sleep(0.01)
+    tracker = BackgroundTracker(Store(descriptions.opening(description(id_file=project / "id"))))
+    until(lambda: bool(tracker.store.run_id) and not tracker.pending)
+    monkeypatch.setattr(Store, "file", lambda store, path: tracker.close("FINISHED"))
+    command("sync")
+    run, = runs(project)
+    assert run.info.status == "FINISHED" and run.info.end_time > 1
+
+
+@pytest.mark.filterwarnings("ignore")  # MLflow's own dependencies
 def test_a_training_that_is_told_after_its_scores_joins_them(project: Path) -> None:
     one = kept.new("test1")
     rows: list[Row] = [("loss_D", 1.0, 5, 100)]
@@ -368,6 +385,7 @@ def test_a_training_that_is_told_after_its_scores_joins_them(project: Path) -> N
     with tracking.run(description(id_file=project / "id", tags={"run": "test1"})) as tracker:
         tracker.metrics({"loss_D": 2.0}, 200)  # as when the training is told to go on
     run, = runs(project)
+    assert run.info.status == "FINISHED" and run.info.end_time >= run.info.start_time
     assert run.data.tags["run"] == "test1" and run.data.metrics["curves/fid_classifier_5k"] == 7
     assert curve(project, run, "curves/loss_D") == [(100, 1.0), (200, 2.0)]
 
