@@ -94,7 +94,7 @@ def test_a_search_has_a_worker_for_each_thread_and_is_recorded_by_dvc(
 
 
 @pytest.mark.parametrize(("threads", "free", "device", "count"), [
-    (1, 64, "cpu", 1), (8, 64, "cpu", 8), (8, 7, "cpu", 3), (8, 1, "cpu", 1), (8, 64, "cuda", 1)])
+    (1, 64, "cpu", 1), (8, 64, "cpu", 8), (8, 8, "cpu", 3), (8, 1, "cpu", 1), (8, 64, "cuda", 1)])
 def test_as_many_run_side_by_side_as_threads_and_memory_allow(
         params: Params, monkeypatch: pytest.MonkeyPatch, threads: int, free: int, device: str, count: int) -> None:
     params({})
