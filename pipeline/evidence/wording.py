@@ -66,7 +66,11 @@ def ending(ruling: Ruling) -> str:
     if ruling.verdict == "undecided":
         more = f"; with this spread, about {ruling.more} more would decide it" if ruling.more else ""
         return f"undecided, as {ruling.reason}{more}" if ruling.reason else "undecided"
-    bound = (f"a factor of {claim.by:g}" if claim.better else
-             f"{claim.at_least if claim.at_least is not None else claim.at_most:g}")
+    if not claim.better:
+        limit, least = (claim.at_most, False) if claim.at_least is None else (claim.at_least, True)
+        if ruling.verdict == "holds":
+            return f"the claim holds, that it is at {'least' if least else 'most'} {limit:g}"
+        return f"{'less' if least else 'more'} than the {limit:g} that is claimed"
+    bound = f"a factor of {claim.by:g}"
     return {"holds": f"the claim holds, beyond {bound}", "reversed": f"the opposite holds, beyond {bound}",
             "no effect": f"no effect, as the interval is within {bound} either way"}[ruling.verdict]

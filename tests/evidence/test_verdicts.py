@@ -109,15 +109,19 @@ def test_a_claim_may_be_decided_by_the_first_of_the_seeds() -> None:
     assert ruled(replace(BETTER, seeds=6), found, 5).reason == "5 of 6 pairs of trainings are there"
 
 
-@pytest.mark.parametrize(("bound", "values", "verdict", "stated"), [
-    ({"at_least": 0.02}, [0.05, 0.06, 0.055], "holds", 0.055),
-    ({"at_least": 0.1}, [0.05, 0.06, 0.055], "reversed", 0.055),
-    ({"at_most": 0.1}, [0.05, 0.06, 0.055], "holds", 0.055), ({"at_most": 0.055}, [0.05, 0.06], "undecided", 0.055)])
-def test_a_number_is_bounded(bound: dict[str, float], values: list[float], verdict: str, stated: float) -> None:
+@pytest.mark.parametrize(("bound", "values", "verdict", "stated", "end"), [
+    ({"at_least": 0.02}, [0.05, 0.06, 0.055], "holds", 0.055, "the claim holds, that it is at least 0.02."),
+    ({"at_least": 0.1}, [0.05, 0.06, 0.055], "reversed", 0.055, "less than the 0.1 that is claimed."),
+    ({"at_most": 0.1}, [0.05, 0.06, 0.055], "holds", 0.055, "the claim holds, that it is at most 0.1."),
+    ({"at_most": 0.02}, [0.05, 0.06, 0.055], "reversed", 0.055, "more than the 0.02 that is claimed."),
+    ({"at_most": 0.055}, [0.05, 0.06], "undecided", 0.055, "leaves more than one answer.")])
+def test_a_number_is_bounded(bound: dict[str, float], values: list[float], verdict: str, stated: float,
+                             end: str) -> None:
     claim = Claim(runs=["a"], of="gain", **bound)
     one = ruled(claim, {"a": {seed: finished(seed, 1, {"gain": value}) for seed, value in enumerate(values)}},
                 len(values))
-    assert one.verdict == verdict and one.stated is not None and one.stated.mean == pytest.approx(stated)
+    assert one.verdict == verdict and wording.sentence(one).endswith(end)
+    assert one.stated is not None and one.stated.mean == pytest.approx(stated)
     assert one.stated.low < one.stated.mean < one.stated.high
 
 
