@@ -63,10 +63,10 @@ def blocks() -> list[Block]:
     if pictures:
         found.append(Figures(pictures, "plot drawn"))
     if open_:
-        inside: list[Block] = []
-        for study, ones in itertools.groupby(open_, key=lambda one: one.study):
-            inside += [Paragraph(f"`{study}`" if study else "This study"), Items(lacking(list(ones)))]
-        found.append(Details(f"{len(open_)} undecided claims, and what each lacks", inside))
+        lines = [f"`{study}`: {line}" if study else line
+                 for study, ones in itertools.groupby(open_, key=lambda one: one.study) for line in lacking(list(ones))]
+        found.append(Details(f"{len(open_)} undecided claim{'s' * (len(open_) > 1)}, and what each lacks",
+                             [Items(lines)]))
     return found
 
 
@@ -75,7 +75,7 @@ def lacking(ones: list[Claimed]) -> list[str]:
     waiting = [one for one in ones if one.ruling["reason"].startswith("0 of ")]
     return [f"{one.ruling['says']} ({one.ruling['source'] or 'no source'}). {one.ruling['sentence']}"
             for one in ones if one not in waiting] + (
-        [f"Not trained yet: {'; '.join(one.ruling['says'] for one in waiting)}."] if waiting else [])
+        [f"not trained yet: {'; '.join(one.ruling['says'] for one in waiting)}."] if waiting else [])
 
 
 def summary(rows: list[Claimed]) -> str:

@@ -42,7 +42,7 @@ def test_decided_claims_are_a_table_and_the_rest_is_folded(tmp_path: Path) -> No
     assert table.rows[0][1:4] == ["holds", "×1.55 (1.43 to 1.68)", "3 of 3"]
     measured, folded = [block for block in blocks if isinstance(block, Details)]
     assert measured.blocks == [Items(["**a**: About a.", "**c**: About c."])]
-    assert folded.title.startswith("1 undecided") and folded.blocks[1:] == [Items(["b (the slides). About b."])]
+    assert folded.title.startswith("1 undecided claim,") and folded.blocks == [Items(["`other`: b (the slides). About b."])]
     figures, = [block for block in blocks if isinstance(block, Figures)]
     place = tmp_path / "studies/other/reports/claims/forest.png"
     assert [picture.path for picture in figures.pictures] == [place]
@@ -53,7 +53,7 @@ def test_claims_that_wait_for_their_first_training_share_a_line(tmp_path: Path) 
     write(tmp_path, [ruling("a", **waits), ruling("b", "undecided", reason="run `dvc repro transfer@b`"),
                      ruling("c", **waits)])
     folded, = [block for block in claims_page.blocks() if isinstance(block, Details)]
-    assert folded.blocks[1:] == [Items(["b (the slides). About b.", "Not trained yet: a; c."])]
+    assert folded.blocks == [Items(["b (the slides). About b.", "not trained yet: a; c."])]
 
 
 def test_a_study_shows_its_own_claims_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
