@@ -42,7 +42,8 @@ def test_decided_claims_are_a_table_and_the_rest_is_folded(tmp_path: Path) -> No
     assert table.rows[0][1:4] == ["holds", "×1.55 (1.43 to 1.68)", "3 of 3"]
     measured, folded = [block for block in blocks if isinstance(block, Details)]
     assert measured.blocks == [Items(["**a**: About a.", "**c**: About c."])]
-    assert folded.title.startswith("1 undecided claim,") and folded.blocks == [Items(["`other`: b (the slides). About b."])]
+    assert folded.title.startswith("1 undecided claim,")
+    assert folded.blocks == [Items(["`other`: b (the slides). About b."])]
     figures, = [block for block in blocks if isinstance(block, Figures)]
     place = tmp_path / "studies/other/reports/claims/forest.png"
     assert [picture.path for picture in figures.pictures] == [place]
