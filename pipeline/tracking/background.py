@@ -18,6 +18,7 @@ from torch import nn
 from pipeline import stopping
 from pipeline.tracking import connection, generators, kept
 from pipeline.tracking.circuit import Circuit
+from pipeline.tracking.descriptions import milliseconds
 from pipeline.tracking.kept import Entry
 from pipeline.tracking.store import NotYet, Store
 from pipeline.tracking.tracker import Tracker
@@ -194,11 +195,6 @@ class BackgroundTracker(Tracker):
             self.saved = wanted
         if self.given_up and wanted:
             self.circuit.say("kept", f"what MLflow did not take is in {self.kept.folder.parent}; `dcgan sync` tells it")
-
-
-def milliseconds() -> int:
-    """The time in milliseconds, as MLflow has it."""
-    return int(time.time() * 1000)
 
 
 def attempt(store: Store, entry: Entry) -> str:

@@ -53,7 +53,12 @@ def opening(description: Description) -> Opening:
             identity = path.read_text()
         elif path:
             files.write(path, identity.encode())
-    return Opening(description, identity, int(time.time() * 1000), provenance())
+    return Opening(description, identity, milliseconds(), provenance())
+
+
+def milliseconds() -> int:
+    """The time in milliseconds, as MLflow has it."""
+    return int(time.time() * 1000)
 
 
 def provenance() -> dict[str, str]:

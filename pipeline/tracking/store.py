@@ -14,7 +14,7 @@ from PIL import Image
 from pipeline import folders
 from pipeline.tracking import connection, finding, generators, names, views
 from pipeline.tracking.connection import connect
-from pipeline.tracking.descriptions import Description, Opening, experiment
+from pipeline.tracking.descriptions import Description, Opening, experiment, milliseconds
 
 __all__ = ["Description", "NotYet", "Store", "connect", "experiment"]
 
@@ -44,6 +44,11 @@ class Store:
         self.before: tuple[str, int | None] = ("KILLED", None)  # how and when a run that was there had ended
         self.passed = False  # whether another process has gone on with the run, after the one of which this tells
         self.written: dict[str, set[int]] = {}  # by metric: the steps of a run that is being resumed
+
+    @property
+    def overtaken(self) -> bool:
+        """Whether another process has gone on with the run, or ended it, so that this one's end and picture are old."""
+        return self.passed or self.replay and self.before[0] == "FINISHED"
 
     def open(self) -> None:
         """The run exists and is this thread's active run."""
@@ -95,7 +100,7 @@ class Store:
         import mlflow
         if not self.replay:
             client = mlflow.MlflowClient()
-            client.set_tag(self.run_id, "alive", str(int(time.time() * 1000)))
+            client.set_tag(self.run_id, "alive", str(milliseconds()))
             if client.get_run(self.run_id).info.status != "RUNNING":
                 client.update_run(self.run_id, status="RUNNING")
 
@@ -118,7 +123,7 @@ class Store:
         import mlflow
         image = Image.open(picture) if isinstance(picture, Path) else picture
         mlflow.log_image(image, key=key, step=step, synchronous=True)
-        if key in names.GRIDS and not (self.passed or self.replay and self.before[0] == "FINISHED"):
+        if key in names.GRIDS and not self.overtaken:
             mlflow.log_image(image, names.SAMPLES)
             mlflow.set_tag(views.NOTE, views.of_run(self.run_id, f"After {step:,} images:"))
 
@@ -133,7 +138,7 @@ class Store:
         """Logs what `generators.export` has written, with `scores`, `measured` now or at a time in milliseconds, linked
         to it and to its data.
         """
-        now, model_id = measured or int(time.time() * 1000), generators.log(graph, network)
+        now, model_id = measured or milliseconds(), generators.log(graph, network)
         self._numbers([(key, names.of_score(key), value, now, step) for key, value in scores.items()], model_id)
 
     def file(self, path: Path) -> None:
@@ -148,7 +153,7 @@ class Store:
             info = mlflow.get_run(self.run_id).info
             if info.status != "RUNNING":  # it has ended since this store made it run
                 status, ended = info.status, info.end_time
-            elif self.passed or self.before[0] == "FINISHED":
+            elif self.overtaken:
                 status, ended = self.before
         mlflow.end_run(status)
         if self.replay and ended:

@@ -3,19 +3,19 @@ import os
 import sys
 from collections import Counter
 
-from pipeline.tracking import connection, store, views
+from pipeline.tracking import connection, views
 
 
 def main(port: str) -> None:
     """Prints a line for each experiment, then becomes `mlflow ui`; a server that is there already is only named."""
     server = os.environ.get("MLFLOW_TRACKING_URI", "")
     base = server.rstrip("/") if server.startswith("http") else f"http://127.0.0.1:{port}"
-    store.connect()
+    connection.connect()
     import mlflow
     try:
         experiments = mlflow.search_experiments(order_by=["experiment_id"])
     except Exception as error:  # whatever MLflow, its store and the network raise
-        sys.exit(f"{server or connection.file()}: MLflow does not answer ({connection.reason(error)})")
+        sys.exit(f"MLflow does not answer ({connection.reason(error)}): see MLFLOW_TRACKING_URI, or mlflow.db here")
     found = [one for one in experiments if one.name.startswith("dcgan")]
     for one in found:
         runs = mlflow.search_runs([one.experiment_id], max_results=200, output_format="list")

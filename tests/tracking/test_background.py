@@ -1,7 +1,7 @@
 """Nothing that MLflow does can hurt a training: what it costs when it is away, and that nothing is lost."""
 import errno
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socket import create_server
@@ -19,6 +19,7 @@ from pipeline.tracking.background import BackgroundTracker
 from pipeline.tracking.store import Row, Store
 from tests import made_up
 from tests.conftest import command
+from tests.test_stopping import until
 from tests.tracking.conftest import curve, description, report, runs
 
 SCORES = {"fid_classifier_10k": 3.5, "near_copies_pixels_2k": 0.0}
@@ -188,14 +189,6 @@ def test_what_a_full_disk_did_not_take_is_kept_when_there_is_room(
     full = False
     tracker.close("FINISHED")
     assert [entry.method for entry in in_folders(quick)] == ["describe", "params", "data", "metrics", "image", "close"]
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Waits for a condition, ten seconds at most."""
-    late = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < late
-        time.sleep(0.01)
 
 
 def in_file(project: Path) -> str:
