@@ -18,7 +18,7 @@ from pipeline.data import digits, images
 from pipeline.errors import InputError
 from pipeline.gan import checkpoint, literature, training
 from pipeline.gan.networks import SGD, Network, Tanh
-from pipeline.latent.shown import ablation, arithmetic, film, guided, sheets
+from pipeline.latent.shown import ablation, arithmetic, concepts, film, guided, sheets
 from pipeline.latent.shown.part import Investigation, Subject, entry
 from pipeline.params.scoring import Internals
 from pipeline.params.sections import Run
@@ -116,7 +116,7 @@ def test_a_conditional_generator_has_all_parts_and_the_same_bytes_twice(conditio
     numbers = {key: value for part in parts.values() for key, value in part.get("numbers", {}).items()}
     blind = 0.72 / 3 + 0.27 * 2 / 3 + 0.01  # three images of ten classes: all differ, two are alike, all are alike
     assert scores["class_purity_of_random_images"] == pytest.approx(blind, abs=0.04)
-    assert scores["class_purity"] in (1 / 3, 0.5, 2 / 3, 5 / 6, 1)  # two features
+    assert 1 / 3 <= scores["class_purity"] <= 1 and 0 <= scores["class_purity_p"] <= 1
     assert scores == numbers | {"batch_norm": "recomputed", "seed": 2, "images_seen": 0}
     with Image.open(conditional / "pictures/walk.webp") as walk:
         assert walk.n_frames <= 9  # equal frames are one, longer
@@ -127,12 +127,12 @@ def test_a_conditional_generator_has_all_parts_and_the_same_bytes_twice(conditio
     assert contents(conditional) == first
 
 
-def test_images_in_colour_without_classes_go_without_arithmetic_and_strokes(colour: Path) -> None:
+def test_noise_in_colour_without_classes_has_no_patches_of_a_colour_and_two_sides(colour: Path) -> None:
     internals.internals("test4")
     parts = parts_of(colour)
-    assert [name for name in NAMES if "absent" in parts[name]] == ["arithmetic", "ablation"]
-    assert "internals.arithmetic" in parts["arithmetic"]["absent"]
-    assert "internals.boxes" in parts["ablation"]["absent"]
+    assert [name for name in NAMES if "absent" in parts[name]] == ["ablation"]
+    assert "a patch of a colour" in parts["ablation"]["absent"]
+    assert "cold and warm" in parts["arithmetic"]["measured"] or "warm and cold" in parts["arithmetic"]["measured"]
     assert "path_length_rotation_4" in parts["walk"]["numbers"]
     assert "rotations" in parts["neighbours"]["pictures"][0]["caption"]
 
@@ -219,8 +219,15 @@ def planted(dataset: images.Dataset) -> Subject:
     return Subject(trained, two, reference, asked, FP32, Path("none"))
 
 
-def test_purity_is_the_mean_share_of_each_rows_commonest_label() -> None:
-    assert guided.purity(np.array([[7, 7, 7, 7], [0, 1, 2, 3], [5, 5, 4, 4]])) == pytest.approx((1 + 0.25 + 0.5) / 3)
+def test_purity_is_the_share_of_each_rows_commonest_label() -> None:
+    assert guided.purities(np.array([[7, 7, 7, 7], [0, 1, 2, 3], [5, 5, 4, 4]])).tolist() == [1, 0.25, 0.5]
+
+
+def test_features_are_purer_where_most_gained_and_not_where_nothing_or_both_ways_changed() -> None:
+    before = np.linspace(0.2, 0.6, 12)
+    assert guided.purer(before + np.linspace(0.01, 0.1, 12), before) == pytest.approx(2.0 ** -12)  # all signs alike
+    assert guided.purer(before, before) == 1
+    assert guided.purer(before[::-1], before) == pytest.approx(0.5, abs=0.1)
 
 
 def test_arithmetic_finds_what_was_planted(planted: Subject) -> None:
@@ -231,9 +238,9 @@ def test_arithmetic_finds_what_was_planted(planted: Subject) -> None:
     assert numbers["arithmetic_share_1"] <= numbers["arithmetic_share_3"]
     assert numbers["slant_turned_left"] < -0.5 < abs(numbers["slant"]) < 0.5 < numbers["slant_turned_right"]
     assert [picture.file for picture in pictures] == ["arithmetic.png", "turn.png"]
-    found = arithmetic.candidates(planted)
+    found = arithmetic.candidates(planted, concepts.of(planted))
     assert (found.labels == (found.z[:, 1] > 0).numpy())[found.sure].all()
-    lean = found.leaning(1, False, 3)
+    lean = found.extreme(1, False, 3)
     assert (lean[:, 0] < -1).all() and (lean[:, 1] > 0).all() and (lean[:, 0].diff() >= 0).all()
 
 
@@ -247,9 +254,49 @@ def test_a_run_with_too_few_exemplars_fails_in_all_trials_and_is_not_absent(plan
 def test_bars_that_are_conditioned_on_a_class_have_exemplars_of_that_class_alone(planted: Subject) -> None:
     """A generator that ignores its condition: what is of another class is nobody's exemplar."""
     trained: Any = SimpleNamespace(G=Bars(), network=replace(planted.trained.network, classes=2))
-    found = arithmetic.candidates(replace(planted, trained=trained))
+    found = arithmetic.candidates(replace(planted, trained=trained), concepts.of(planted))
     wrong = found.labels != np.arange(len(found.labels)) % 2
     assert 0.3 < wrong.mean() < 0.7 and not found.sure[wrong].any()
+
+
+class Skies(nn.Module):
+    """z (n, 3) -> 12 x 12 pixels in colour: as bright as z0 says, as warm as z1, and where z2 > 0 with a blue sky."""
+
+    def forward(self, z: Tensor, y: None = None) -> Tensor:
+        bright, warm = 0.15 * z[:, 0].clamp(-2, 2), 0.1 * z[:, 1].clamp(-2, 2)
+        image = torch.stack([bright + warm, bright, bright - warm], 1)[..., None, None].repeat(1, 1, 12, 12)
+        image[z[:, 2] > 0, :, :4] = torch.tensor([-0.6, -0.6, 0.4])[:, None, None]
+        return image
+
+
+@pytest.fixture
+def skies(planted: Subject) -> Subject:
+    """Pictures in colour of one class, as a trained generator's and as real ones."""
+    z = torch.randn(400, 3, generator=torch.Generator().manual_seed(1))
+    real = ((Skies()(z) + 1) * 127.5).to(torch.uint8).numpy()
+    trained: Any = SimpleNamespace(G=Skies(), network=replace(planted.trained.network, image=(3, 12, 12)))
+    one = replace(planted.dataset, train_images=real, train_labels=np.zeros(400, int),
+                  meta=planted.dataset.meta | {"classes": ["all"]})
+    return replace(planted, trained=trained, dataset=one, params=replace(planted.params, candidates=2000))
+
+
+def test_arithmetic_in_colour_adds_light_to_one_side_of_warmth(skies: Subject) -> None:
+    """Bright warm - dark warm + dark cold is bright cold, or the other way round."""
+    described, pictures = entry(arithmetic.PART, skies)
+    numbers = described["numbers"]
+    assert numbers["arithmetic_share_3"] > 0.6 and numbers["arithmetic_chance_3"] < 0.1
+    assert numbers["brightness_turned_dark"] + 0.1 < numbers["brightness"] < numbers["brightness_turned_bright"] - 0.1
+    assert "more brightness than 75%" in described["measured"] and "as cold or as warm" in described["measured"]
+    assert "bright" in pictures[0].alt and "cold" in pictures[0].alt and "warm" in pictures[0].alt
+
+
+def test_in_colour_the_object_is_what_real_images_have_beside_other_colours(skies: Subject) -> None:
+    images = skies.dataset.train_images
+    sought = ablation.sought(skies)
+    assert sought.name == "blue patches" and sought.rest(images).all() and sought.rest(images).shape == (400, 12, 12)
+    has = (images[:, 2, 0, 0] > 170) & (images[:, 0, 0, 0] < 60)
+    masks = sought.find(images)
+    assert masks[has, :4].all() and 0.3 < has.mean() < 0.7
 
 
 @pytest.mark.parametrize("times", [1, 2])
@@ -263,9 +310,9 @@ def test_a_seven_has_a_stroke_and_a_nought_a_loop_at_any_size(planted: Subject, 
     found = {}
     for name in ("strokes", "loops"):
         asked, data = replace(planted.params, object=name), replace(planted.dataset, train_images=drawn)
-        find, rest, boxes = ablation._seekers(replace(planted, params=asked, dataset=data))
-        masks, found[name] = find(drawn), find(drawn).any((1, 2)).tolist()
-        assert (rest(drawn) == (drawn[:, 0] > 0)).all() and not boxes
+        sought = ablation.sought(replace(planted, params=asked, dataset=data))
+        masks, found[name] = sought.find(drawn), sought.find(drawn).any((1, 2)).tolist()
+        assert (sought.rest(drawn) == (drawn[:, 0] > 0)).all() and not sought.boxes
         assert masks[0, 5 * times, 10 * times] == (name == "strokes")
         assert masks[2, 9 * times, 12 * times] == (name == "loops")
     assert found == {"strokes": [True, False, False], "loops": [False, False, True]}

@@ -1,11 +1,11 @@
-"""Attributes of drawn images, measured by their moments, and exemplars of concepts chosen by them.
+"""Attributes of images, and exemplars of concepts chosen by them.
 
 For Radford, Metz & Chintala 2016, arXiv 1511.06434, sec. 6.3.2, exemplars of smiling women and of faces that look left
-were picked by eye. Here numbers pick them: a slant, say, among samples that a classifier is sure about. The slant is
-the shear that deslanting takes away (LeCun et al. 1998, "Gradient-based learning applied to document recognition", sec.
-III.A). Attributes are of bright ink on a dark ground, and say little about photographs.
+were picked by eye. Here numbers pick them, among samples that a classifier is sure about. Of bright ink on a dark
+ground that is the slant: the shear that deslanting takes away (LeCun et al. 1998, "Gradient-based learning applied to
+document recognition", sec. III.A). Of photographs in colour it is how bright and how warm they are.
 """
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -14,7 +14,10 @@ from torch import Tensor
 from pipeline.errors import InputError
 
 BATCH = 500  # images at a time
-POOL = 10  # one of so many samples of a class, those that lean most, is an exemplar that is drawn from
+GROUND = 20  # grey levels of noise that generators leave where there is no ink
+LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601: how bright red, green and blue look
+QUARTER = 0.25  # of real images are surely cold, and as many surely warm
+POOL = 10  # one of so many samples of a class, those with the most of it, is an exemplar that is drawn from
 
 
 @dataclass(frozen=True)
@@ -41,10 +44,40 @@ def measure(images: np.ndarray, ground: int) -> Attributes:
     return Attributes(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Attributes)))
 
 
-def mean_slant(images: np.ndarray, ground: int) -> float | None:
-    """The mean slant of those uint8 images (n, c, h, w) that have any; None where none has."""
-    slants = measure(images, ground).slant
-    return float(slants[np.isfinite(slants)].mean()) if np.isfinite(slants).any() else None
+def brightness(images: np.ndarray) -> np.ndarray:
+    """float64 (n,), 0..1: how bright uint8 images (n, 3, h, w) look on average."""
+    return images.mean((2, 3)) @ LUMA / 255
+
+
+def warmth(images: np.ndarray) -> np.ndarray:
+    """float64 (n,), -1..1: how much more red than blue there is in uint8 images (n, 3, h, w)."""
+    red, _, blue = images.mean((2, 3)).T
+    return np.asarray((red - blue) / 255)
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """A number of each image, float64 (n,) of uint8 (n, c, h, w), NaN where there is none; how images are called that
+    have `less` and `more` of it.
+    """
+    name: str
+    less: str
+    more: str
+    of: Callable[[np.ndarray], np.ndarray]
+
+    def mean(self, images: np.ndarray) -> float | None:
+        """The mean over those images that have a number; None where none has."""
+        values = self.of(images)
+        return float(values[np.isfinite(values)].mean()) if np.isfinite(values).any() else None
+
+    def after(self, way: str) -> str:
+        """The name of the mean of images that were turned towards `less` or `more`, like slant_turned_left."""
+        return f"{self.name}_turned_{way.split()[-1]}"
+
+
+SLANT = Attribute("slant", "leaning left", "leaning right", lambda images: measure(images, GROUND).slant)
+BRIGHTNESS = Attribute("brightness", "dark", "bright", brightness)
+WARMTH = Attribute("warmth", "cold", "warm", warmth)
 
 
 def _weights(images: np.ndarray, ground: int) -> Iterator[np.ndarray]:
@@ -84,6 +117,15 @@ def classified(logits: Tensor) -> tuple[np.ndarray, np.ndarray]:
     return labels.numpy(), confidences.numpy()
 
 
+def sided(values: np.ndarray, real: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The like for images without classes: label 0 below the median of the `real` images' values (m,), and 1 above.
+
+    The confidence of values (n,) in the lowest or highest quarter of the real ones is 1, and that of others 0.
+    """
+    low, middle, high = np.quantile(real, [QUARTER, 0.5, 1 - QUARTER])
+    return (values > middle).astype(np.int64), ((values <= low) | (values >= high)).astype(np.float32)
+
+
 def exemplars(values: np.ndarray, labels: np.ndarray, confidences: np.ndarray, label: int | None, least: float,
               high: bool, count: int) -> np.ndarray:
     """Indices int64 (count,) of the samples of class `label`, None for any, with the highest `values`, or the lowest.
@@ -103,31 +145,36 @@ def exemplars(values: np.ndarray, labels: np.ndarray, confidences: np.ndarray, l
 
 @dataclass(frozen=True)
 class Candidates:
-    """Samples: z (n, z_dim); labels, confidences and slants (n,); those below the confidence `least` are not sure."""
+    """Samples: z (n, z_dim); labels, confidences and an attribute's values (n,); those below the confidence `least` are
+    not sure.
+    """
     z: Tensor
     labels: np.ndarray
     confidences: np.ndarray
-    slants: np.ndarray
+    values: np.ndarray
     least: float
 
     @property
     def sure(self) -> np.ndarray:
-        """bool (n,): which samples have a slant and are, for the classifier, surely of their label."""
-        return np.isfinite(self.slants) & (self.confidences >= self.least)
+        """bool (n,): which samples have a value and are surely of their label."""
+        return np.isfinite(self.values) & (self.confidences >= self.least)
 
     def counts(self, classes: int) -> np.ndarray:
         """int64 (classes,): how many samples are surely of each class."""
         return np.bincount(self.labels[self.sure], minlength=classes)
 
-    def leaning(self, label: int, right: bool, count: int) -> Tensor:
-        """The z of a class's samples that lean most: one in POOL, and at least `count`; InputError as `exemplars`."""
+    def extreme(self, label: int, high: bool, count: int) -> Tensor:
+        """The z of a class's samples of the highest values, or the lowest: one in POOL, and at least `count`.
+
+        InputError as `exemplars`.
+        """
         count = max(count, int((self.sure & (self.labels == label)).sum()) // POOL)
-        return self.z[exemplars(self.slants, self.labels, self.confidences, label, self.least, right, count)]
+        return self.z[exemplars(self.values, self.labels, self.confidences, label, self.least, high, count)]
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Classes: what leads X from left to right is added to Y, which then leans to the right by more than `least`."""
+    """Classes: what leads X from less to more is added to Y, which then has more than `least`."""
     X: int
     Y: int
     least: float
@@ -137,18 +184,18 @@ class Pair:
         return f"{names[self.X]} and {names[self.Y]}"
 
 
-def pairs(slants: np.ndarray, labels: np.ndarray, count: int, quantile: float) -> list[Pair]:
-    """`count` pairs, or all there are, of a class and the next one in the order of how much slants vary.
+def pairs(values: np.ndarray, labels: np.ndarray, count: int, quantile: float) -> list[Pair]:
+    """`count` pairs, or all there are, of a class and the next one in the order of how much values vary.
 
-    Slants (n,) of real images, NaN being ignored, and their labels (n,). The class of the largest standard deviation is
-    first, since there leaning means most; `least` is that quantile, 0..1, of Y's slants. The same images give the same
-    pairs, whatever a generator makes. InputError when fewer than two classes have two slants each.
+    Values (n,) of real images, NaN being ignored, and their labels (n,). The class of the largest standard deviation is
+    first, since there an attribute means most; `least` is that quantile, 0..1, of Y's values. The same images give the
+    same pairs, whatever a generator makes. InputError when fewer than two classes have two values each.
     """
-    inked = np.isfinite(slants)
-    groups = {label: slants[inked & (labels == label)] for label in np.unique(labels).tolist()}
+    known = np.isfinite(values)
+    groups = {label: values[known & (labels == label)] for label in np.unique(labels).tolist()}
     groups = {label: group for label, group in groups.items() if len(group) > 1}
     if len(groups) < 2:
-        raise InputError(f"{len(groups)} classes of {len(labels)} training images have ink whose slant can be measured "
-                         "in two images or more; expected at least 2 classes")
+        raise InputError(f"{len(groups)} classes of {len(labels)} training images have two images or more that can be "
+                         "measured; expected at least 2 classes")
     order = sorted(groups, key=lambda label: -groups[label].std())
     return [Pair(X, Y, float(np.quantile(groups[Y], quantile))) for X, Y in list(zip(order, order[1:]))[:count]]

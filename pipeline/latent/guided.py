@@ -26,10 +26,10 @@ from pipeline.latent import filters, maps
 
 @dataclass(frozen=True)
 class Guided:
-    """Of each feature the images of maximal response, and what in them it responds to.
+    """Of each feature the images of maximal response, and what in them the first features respond to.
 
-    `indices` int64 and `responses` float32, both (features, k), in falling order; `gradients` float32 (features, k, c,
-    h, w), the guided gradient of each response with respect to its image. A feature that is positive nowhere has
+    `indices` int64 and `responses` float32, both (all features, k), in falling order; `gradients` float32 (features, k,
+    c, h, w), the guided gradient of each response with respect to its image. A feature that is positive nowhere has
     gradients of 0.
     """
     indices: np.ndarray
@@ -78,7 +78,7 @@ def gradient(D: Stack, place: int, x: Tensor, y: Tensor | None, feature: int) ->
 
 def guided(D: Stack, network: Network, images: np.ndarray, labels: np.ndarray | None, features: int, k: int,
            device: Device) -> Guided:
-    """The first `features` features of D's last convolution, each with the `k` images of maximal response.
+    """All features of D's last convolution with the `k` images of maximal response; gradients of the first `features`.
 
     Images uint8 (n, c, h, w), labels integers (n,) or None: see `filters.inputs`; the features of a conditional D
     that is conditioned on labels respond to these first. D is in eval mode, with the batch-norm statistics that
@@ -95,7 +95,7 @@ def guided(D: Stack, network: Network, images: np.ndarray, labels: np.ndarray | 
             parts = [gradient(D, place, x, y, feature).cpu().numpy()
                      for x, y in filters.inputs(images[chosen], y, network, device)]
             gradients.append(np.concatenate(parts))
-    return Guided(found.indices[:features], found.responses[:features], np.stack(gradients))
+    return Guided(found.indices, found.responses, np.stack(gradients))
 
 
 def pictures(gradients: np.ndarray) -> np.ndarray:

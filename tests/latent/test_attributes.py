@@ -106,23 +106,40 @@ def test_too_few_exemplars_are_refused_with_how_many_there_are() -> None:
         attributes.exemplars(VALUES, LABELS, CONFIDENCES, 7, 0.9, True, 1)
 
 
-def test_the_mean_slant_is_of_images_that_have_ink() -> None:
+def test_the_mean_of_an_attribute_is_of_images_that_have_it() -> None:
     blank = np.zeros((2, 1, 48, 48), np.uint8)
-    assert attributes.mean_slant(blank, 0) is None
+    assert attributes.SLANT.mean(blank) is None
     some = np.concatenate([blank, bar(4, 30, 0.2), bar(4, 30, 0.6)])
-    assert attributes.mean_slant(some, 0) == pytest.approx(0.4, abs=0.01)
+    assert attributes.SLANT.mean(some) == pytest.approx(0.4, abs=0.01)
 
 
-def test_candidates_that_lean_are_sure_and_the_clearest_first() -> None:
+def test_brightness_is_how_bright_colours_look_and_warmth_how_red() -> None:
+    """A half of each image is of one colour, the other is black."""
+    half = np.zeros((5, 3, 4, 6), np.uint8)
+    for image, colour in zip(half, [(255, 255, 255), (255, 0, 0), (0, 255, 0), (0, 0, 255), (0, 0, 0)]):
+        image[:, :, :3] = np.reshape(colour, (3, 1, 1))
+    assert attributes.brightness(half).tolist() == pytest.approx([0.5, 0.1495, 0.2935, 0.057, 0])
+    assert attributes.warmth(half).tolist() == [0, 0.5, 0, -0.5, 0]
+    assert attributes.BRIGHTNESS.mean(half) == pytest.approx(0.2)
+    assert [attributes.WARMTH.after(way) for way in ("cold", "warm")] == ["warmth_turned_cold", "warmth_turned_warm"]
+
+
+def test_sides_are_below_and_above_the_real_median_and_sure_in_the_outer_quarters() -> None:
+    labels, confidences = attributes.sided(np.array([-1, 24, 26, 49, 51, 74, 76, 200]), np.arange(101))
+    assert labels.tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+    assert confidences.tolist() == [1, 1, 0, 0, 0, 0, 1, 1]
+
+
+def test_extreme_candidates_are_sure_and_the_clearest_first() -> None:
     n = 200
-    slants, labels = np.linspace(-1, 1, n), np.arange(n) % 2
+    values, labels = np.linspace(-1, 1, n), np.arange(n) % 2
     confidences = np.where(np.arange(n) % 20 < 10, 0.95, 0.5)
-    found = attributes.Candidates(torch.from_numpy(slants)[:, None], labels, confidences, slants, 0.9)
+    found = attributes.Candidates(torch.from_numpy(values)[:, None], labels, confidences, values, 0.9)
     assert found.counts(3).tolist() == [50, 50, 0]
-    right, left = found.leaning(1, True, 3), found.leaning(1, False, 3)
-    assert len(right) == len(left) == 5 and len(found.leaning(1, True, 8)) == 8  # a tenth of 50
-    assert right[:, 0].tolist() == slants[[189, 187, 185, 183, 181]].tolist()
-    assert left[:, 0].tolist() == slants[[1, 3, 5, 7, 9]].tolist()
+    high, low = found.extreme(1, True, 3), found.extreme(1, False, 3)
+    assert len(high) == len(low) == 5 and len(found.extreme(1, True, 8)) == 8  # a tenth of 50
+    assert high[:, 0].tolist() == values[[189, 187, 185, 183, 181]].tolist()
+    assert low[:, 0].tolist() == values[[1, 3, 5, 7, 9]].tolist()
 
 
 def test_pairs_are_of_the_classes_whose_slants_vary_most_one_after_another() -> None:

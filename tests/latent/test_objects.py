@@ -139,3 +139,42 @@ def test_enough_images_are_the_fewest_from_the_first_on(count: int, wanted: int)
     masks[[1, 3, 4], 1, 1] = True
     assert objects.having(masks).tolist() == [False, True, False, True, True, False]
     assert objects.enough(masks, count) == wanted
+
+
+def coloured(*colours: tuple[int, int, int]) -> np.ndarray:
+    """uint8 (1, 3, 4, 2 n): columns of two pixels of each colour."""
+    return np.array(colours, np.uint8).repeat(2, 0).T[None, :, None].repeat(4, 2)
+
+
+def test_hues_are_sixths_of_the_circle_and_grey_and_black_have_none() -> None:
+    pure = [(200, 0, 0), (200, 200, 0), (0, 200, 0), (0, 200, 200), (0, 0, 200), (200, 0, 200)]
+    assert objects.hues(coloured(*pure))[0, 0, ::2].tolist() == [0, 1, 2, 3, 4, 5]
+    off = [(200, 90, 0), (200, 110, 0), (200, 0, 90), (200, 170, 170), (200, 150, 150), (30, 0, 0), (128, 128, 128)]
+    assert objects.hues(coloured(*off))[0, 0, ::2].tolist() == [0, 1, 0, -1, 0, -1, -1]  # the border is at 30 degrees
+
+
+def test_patches_are_connected_in_one_image_and_large_enough() -> None:
+    images = np.zeros((2, 3, 6, 6), np.uint8)
+    images[0, 2, :2, :3] = 200  # six pixels
+    images[0, 2, 4, 5] = images[0, 2, 5, 4] = 200  # two that touch across a corner
+    images[1, 2, 4:, 4:] = 200  # at the same place as these: four
+    assert objects.patches(images, "blue", 5).sum((1, 2)).tolist() == [6, 0]
+    assert objects.patches(images, "blue", 2).sum((1, 2)).tolist() == [6, 4]
+    assert objects.patches(images, "blue", 1).sum((1, 2)).tolist() == [8, 4]
+    assert not objects.patches(images, "red", 1).any()
+
+
+def test_images_in_parts_have_the_hues_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (7, 3, 5, 5), dtype=np.uint8)
+    whole = objects.hues(images)
+    monkeypatch.setattr(objects, "BATCH", 3)
+    assert (objects.hues(images) == whole).all() and len(np.unique(whole)) == 7
+
+
+def test_the_commonest_hue_is_of_most_images_that_it_does_not_fill() -> None:
+    images = np.zeros((6, 3, 4, 4), np.uint8)
+    images[:4, 1] = 200  # four are green all over
+    images[4:, 0, :2] = 200  # two have a half in red
+    assert objects.commonest(images, 4) == "red"
+    with pytest.raises(InputError, match="none of 4 training images has a patch of a colour"):
+        objects.commonest(images[:4], 4)

@@ -1,5 +1,6 @@
 """Feature-map ablation ("window dropout"): Radford, Metz & Chintala 2016, arXiv 1511.06434, sec. 6.3.1."""
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from statistics import mean
 
@@ -21,14 +22,30 @@ TO_SEE = ("Without its feature maps the object should be gone or replaced, and t
 MEASURED = ("fid: distance of new samples from the training images, with all maps and without some; _random is the "
             "mean over the draws of random maps in the picture. evidence_accuracy: share of positions, half of them "
             "inside the object, that the regression classifies correctly.")
-INK = " The positions outside the object are in other ink of the same samples, so that ink alone is no evidence."
+REAL = 2000  # training images that choose a colour
 Boxes = list[list[int]]
+
+
+@dataclass(frozen=True)
+class Sought:
+    """The object by its `name`, what finds it in images, and the `rest` of them that should stay.
+
+    In words: `others` are the positions outside it that it is told from, and how the object is `found`. For objects in
+    `boxes`, which were drawn by hand, nothing is found, and everything should stay.
+    """
+    name: str
+    find: Masks
+    rest: Masks
+    others: str = ""
+    found: str = ""
+    boxes: Boxes = field(default_factory=list)
 
 
 def look(subject: Subject) -> Findings:
     """Samples with all maps, without those that tell of the object, and without random ones."""
     params, network, G = subject.params, subject.trained.network, subject.trained.G
-    find, rest, boxes = _seekers(subject)
+    asked = sought(subject)
+    find, rest, boxes = asked.find, asked.rest, asked.boxes
     place = ablation.layer(G, params.layer)
     z, fresh = sampling.prior(network, 2 * params.ablation_images, subject.random()).chunk(2)
     images = sampling.sample(G, network, z, subject.device)
@@ -40,7 +57,7 @@ def look(subject: Subject) -> Findings:
     draw = ablation.drawer(G, network, fresh, place, subject.device)
     made = [draw(maps) for maps in (np.array([], int), evidence.maps, *random[:DRAWS])]
     found = find(made[0])
-    pictures = [_picture(made, evidence, found, params.object)]
+    pictures = [_picture(made, evidence, found, asked.name)]
     numbers = _distances(subject, made) | {
         "maps_dropped": len(evidence.maps), "maps": len(evidence.weights), "evidence_accuracy": evidence.accuracy}
     if boxes:
@@ -49,24 +66,34 @@ def look(subject: Subject) -> Findings:
     few = fresh[:objects.enough(found[:MOST], MEASURED_ON)]
     compared = ablation.compare(ablation.drawer(G, network, few, place, subject.device), evidence.maps, random, find,
                                 rest)
-    return Findings(TO_SEE, pictures, numbers | _effects(compared), MEASURED + INK + _explained(len(random), len(few)))
+    return Findings(TO_SEE, pictures, numbers | _effects(compared),
+                    MEASURED + f" The positions outside the object are {asked.others}."
+                    + _explained(asked, len(random), len(few)))
 
 
-def _seekers(subject: Subject) -> tuple[Masks, Masks, Boxes]:
-    """What finds the object in images, and what should stay of these; or, for boxes, nothing, everything, the boxes."""
+def sought(subject: Subject) -> Sought:
+    """The object of `internals.object`; in colour, patches of the hue that the training images have most often."""
     params, (channels, height, width) = subject.params, subject.dataset.shape
+
+    def everything(images: np.ndarray) -> np.ndarray:
+        return np.ones((len(images), height, width), bool)
+
     if params.object == "boxes":
         if not params.boxes:
             raise InputError("internals.object is boxes, and internals.boxes lists none; expected [sample, left, top, "
                              "right, bottom] for each object that one sees")
-        return (lambda images: np.zeros((len(images), height, width), bool),
-                lambda images: np.ones((len(images), height, width), bool), params.boxes)
-    if channels != 1:
-        raise InputError(f"{params.object} are found only in bright ink on a dark ground, in images of one channel; "
-                         "for others set internals.object to boxes, and list them in internals.boxes")
-    if params.object == "loops":
-        return partial(objects.loops, smallest=height * width // 200, rim=height // 7), objects.ink, []
-    return partial(objects.strokes, length=width // 3, thickness=height // 7, rim=1), objects.ink, []
+        return Sought("objects in boxes", lambda images: ~everything(images), everything, boxes=params.boxes)
+    if channels == 3:
+        smallest = height * width // 50
+        hue = objects.commonest(subject.dataset.train_images[:REAL], smallest)
+        return Sought(f"{hue} patches", partial(objects.patches, hue=hue, smallest=smallest), everything,
+                      "anywhere else in the same samples",
+                      f"it is {hue} pixels, {smallest} of them or more that touch one another: more training images "
+                      "have such patches beside others than of any other colour")
+    find: Masks = (partial(objects.loops, smallest=height * width // 200, rim=height // 7) if params.object == "loops"
+                   else partial(objects.strokes, length=width // 3, thickness=height // 7, rim=1))
+    return Sought(params.object, find, objects.ink, "in other ink of the same samples",
+                  "ink is what is brighter than half of its image's brightest pixel")
 
 
 def _distances(subject: Subject, made: list[np.ndarray]) -> dict[str, float]:
@@ -89,15 +116,14 @@ def _effects(compared: Comparison) -> dict[str, float]:
             "change_ratio_random_95": float(np.quantile(ratios, UNUSUAL)), "change_ratio_p": compared.p}
 
 
-def _explained(draws: int, count: int) -> str:
+def _explained(asked: Sought, draws: int, count: int) -> str:
     """What the numbers of a comparison with so many random `draws` mean, made on so many samples."""
-    return (f" object_share: share of {count} new samples that contain the object; ink is what is brighter than half "
-            "of its image's brightest pixel. change: mean change of pixels, 0..1, inside the object and outside it, in "
-            "the other ink of the same samples. change_ratio: the change inside over the change outside, one grey "
-            f"level added to each; 1 is an effect on all ink alike. Each _random is the mean over {draws} draws of as "
-            f"many random maps, _95 their {UNUSUAL:.0%} quantile, and change_ratio_p the share of these draws whose "
-            "ratio is at least as large, the object's maps counted among them: a small one means that random maps "
-            "rarely do the same.")
+    return (f" object_share: share of {count} new samples that contain the object; {asked.found}. change: mean change "
+            f"of pixels, 0..1, inside the object and outside it, {asked.others}. change_ratio: the change inside over "
+            "the change outside, one grey level added to each; 1 is an effect on both alike. Each _random is the mean "
+            f"over {draws} draws of as many random maps, _95 their {UNUSUAL:.0%} "
+            "quantile, and change_ratio_p the share of these draws whose ratio is at least as large, the object's maps "
+            "counted among them: a small one means that random maps rarely do the same.")
 
 
 def _picture(made: list[np.ndarray], evidence: Evidence, masks: np.ndarray, name: str) -> Drawing:

@@ -2,6 +2,7 @@
 import numpy as np
 import torch
 from PIL import Image
+from scipy import stats
 
 from pipeline.gan.build import Stack, build
 from pipeline.latent import filters, guided
@@ -52,23 +53,33 @@ def _guided(subject: Subject, D: Stack, images: np.ndarray) -> Guided:
 
 
 def _purities(subject: Subject, found: list[Guided]) -> tuple[dict[str, float], str | None]:
-    """How far the images that a feature responds to are of one class, and what that is."""
+    """How far the images that features respond to are of one class, and what that is."""
     params = subject.params
     labels = subject.dataset.train_labels[:params.images]
     if subject.dataset.classes < 2:
         return {}, None
     blind = np.random.default_rng(params.seed).integers(len(labels), size=(BLIND, params.top))
-    numbers = {f"class_purity{of}": purity(labels[indices]) for of, indices in (
-        ("", found[0].indices), ("_of_untrained_D", found[1].indices), ("_of_random_images", blind))}
-    return numbers, (f"class_purity: of the {params.top} images that a feature of the last convolution responds to "
-                     "most, "
-                     "the share of the most frequent class, on average over the features shown; the same of an "
-                     "untrained D, and of as many random images.")
+    trained, untrained, random = (purities(labels[indices])
+                                  for indices in (found[0].indices, found[1].indices, blind))
+    numbers = {"class_purity": trained.mean(), "class_purity_of_untrained_D": untrained.mean(),
+               "class_purity_of_random_images": random.mean(), "class_purity_p": purer(trained, untrained)}
+    return {name: float(value) for name, value in numbers.items()}, (
+        f"class_purity: of the {params.top} images that a feature of the last convolution responds to most, the share "
+        f"of the most frequent class, on average over all {len(trained)} features; the same of an untrained D, and of "
+        "as many random images. class_purity_p: of a Wilcoxon signed-rank test that each feature is purer than it was "
+        "before the training.")
 
 
-def purity(labels: np.ndarray) -> float:
-    """The mean over the rows of labels (n, k) of the most frequent label's share: from 1 / k to 1."""
-    return float(np.mean([np.bincount(row).max() / len(row) for row in labels]))
+def purities(labels: np.ndarray) -> np.ndarray:
+    """float64 (n,): the share of the most frequent label in each row of labels (n, k), from 1 / k to 1."""
+    return np.array([np.bincount(row).max() / len(row) for row in labels])
+
+
+def purer(trained: np.ndarray, untrained: np.ndarray) -> float:
+    """The one-sided p-value of the signed-rank test that purities (n,) are higher than those paired with them (n,)."""
+    if (trained == untrained).all():
+        return 1.0
+    return float(stats.wilcoxon(trained, untrained, alternative="greater").pvalue)
 
 
 def _sheet(images: np.ndarray, found: list[Guided]) -> Image.Image:
