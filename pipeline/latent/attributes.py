@@ -72,10 +72,10 @@ class Attribute:
 
     def after(self, way: str) -> str:
         """The name of the mean of images that were turned towards `less` or `more`, like slant_turned_left."""
-        return f"{self.name}_turned_{way.split()[-1]}"
+        return f"{self.name}_turned_{way.partition('-')[0]}"
 
 
-SLANT = Attribute("slant", "leaning left", "leaning right", lambda images: measure(images, GROUND).slant)
+SLANT = Attribute("slant", "left-leaning", "right-leaning", lambda images: measure(images, GROUND).slant)
 BRIGHTNESS = Attribute("brightness", "dark", "bright", brightness)
 WARMTH = Attribute("warmth", "cold", "warm", warmth)
 

@@ -73,7 +73,7 @@ def _measured(subject: Subject, known: Concepts) -> Findings:
                          "among the samples whose class is sure") for one in attempts if one.groups][:1]
     turned, means = _turned(subject, known, found)
     return Findings(
-        f"The results should be of C's class and {attribute.more}, which no exemplar of that class is. Sums of single "
+        f"The results should be {attribute.more} and of C's class, which no exemplar of that class is. Sums of single "
         "exemplars are longer than z of the prior, and may look like nothing.", [*pictures, *turned], numbers | means,
         f"arithmetic_share: of {params.trials} sums of the means of so many exemplars, drawn anew each time, the share "
         f"that is surely of C's class, which is {known.sure}, and has more {attribute.name} than {HIGH:.0%} of the "
