@@ -10,8 +10,8 @@ from types import ModuleType
 
 from pipeline.errors import DivergedError, InputError, ScoreError, printable, suggestion
 
-COMMANDS = ("demo", "new", "check", "repro", "sample", "walk", "explore", "compare", "promote", "dashboard", "sync",
-            "publish", "import")
+COMMANDS = ("demo", "new", "check", "repro", "sample", "walk", "arithmetic", "explore", "compare", "promote",
+            "dashboard", "sync", "publish", "import")
 STAGES = {
     "code": "record whose behaviour has changed", "fetch": "bring the data set",
     "reference": "fit the classifiers that distances are measured with",

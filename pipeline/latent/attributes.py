@@ -76,6 +76,7 @@ class Attribute:
 
 
 SLANT = Attribute("slant", "left-leaning", "right-leaning", lambda images: measure(images, GROUND).slant)
+THICKNESS = Attribute("thickness", "thin", "bold", lambda images: measure(images, GROUND).thickness)
 BRIGHTNESS = Attribute("brightness", "dark", "bright", brightness)
 WARMTH = Attribute("warmth", "cold", "warm", warmth)
 
@@ -120,9 +121,11 @@ def classified(logits: Tensor) -> tuple[np.ndarray, np.ndarray]:
 def sided(values: np.ndarray, real: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The like for images without classes: label 0 below the median of the `real` images' values (m,), and 1 above.
 
-    The confidence of values (n,) in the lowest or highest quarter of the real ones is 1, and that of others 0.
+    The confidence of values (n,) in the lowest or highest quarter of the real ones is 1, and that of others 0. NaN
+    among the real ones are ignored, and others are never sure.
     """
-    low, middle, high = np.quantile(real, [QUARTER, 0.5, 1 - QUARTER])
+    known = real[np.isfinite(real)]
+    low, middle, high = np.quantile(known if len(known) else [np.nan], [QUARTER, 0.5, 1 - QUARTER])
     return (values > middle).astype(np.int64), ((values <= low) | (values >= high)).astype(np.float32)
 
 
@@ -195,7 +198,7 @@ def pairs(values: np.ndarray, labels: np.ndarray, count: int, quantile: float) -
     groups = {label: values[known & (labels == label)] for label in np.unique(labels).tolist()}
     groups = {label: group for label, group in groups.items() if len(group) > 1}
     if len(groups) < 2:
-        raise InputError(f"{len(groups)} classes of {len(labels)} training images have two images or more that can be "
-                         "measured; expected at least 2 classes")
+        raise InputError(f"{len(groups)} classes of {len(labels)} images have two images or more that can be measured; "
+                         "expected at least 2 classes")
     order = sorted(groups, key=lambda label: -groups[label].std())
     return [Pair(X, Y, float(np.quantile(groups[Y], quantile))) for X, Y in list(zip(order, order[1:]))[:count]]

@@ -125,9 +125,11 @@ def test_brightness_is_how_bright_colours_look_and_warmth_how_red() -> None:
 
 
 def test_sides_are_below_and_above_the_real_median_and_sure_in_the_outer_quarters() -> None:
-    labels, confidences = attributes.sided(np.array([-1, 24, 26, 49, 51, 74, 76, 200]), np.arange(101))
-    assert labels.tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
-    assert confidences.tolist() == [1, 1, 0, 0, 0, 0, 1, 1]
+    real = np.append(np.arange(101.0), [np.nan] * 50)
+    labels, confidences = attributes.sided(np.array([-1, 24, 26, 49, 51, 74, 76, 200, np.nan]), real)
+    assert labels.tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 0]
+    assert confidences.tolist() == [1, 1, 0, 0, 0, 0, 1, 1, 0]
+    assert not attributes.sided(np.arange(3.0), np.full(3, np.nan))[1].any()
 
 
 def test_extreme_candidates_are_sure_and_the_clearest_first() -> None:
@@ -151,5 +153,5 @@ def test_pairs_are_of_the_classes_whose_slants_vary_most_one_after_another() -> 
     assert [(pair.X, pair.Y) for pair in found] == [(1, 3), (3, 2), (2, 0)]  # 7 and 8 have one slant
     assert [pair.least for pair in found] == pytest.approx([0.05 + 0.6745 * spread[pair.Y] for pair in found], abs=0.03)
     assert attributes.pairs(slants, labels, 2, 0.75) == found[:2] and found[0].named("abcd") == "b and d"
-    with pytest.raises(InputError, match="1 classes of 2 training images"):
+    with pytest.raises(InputError, match="1 classes of 2 images"):
         attributes.pairs(np.array([0.0, 1]), np.zeros(2, int), 1, 0.75)

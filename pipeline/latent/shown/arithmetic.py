@@ -10,27 +10,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from pipeline.errors import InputError
 from pipeline.gan import sampling
 from pipeline.latent import arithmetic, rows
 from pipeline.latent.arithmetic import Agreement
 from pipeline.latent.attributes import Candidates, Pair
-from pipeline.latent.shown import concepts, sheets
+from pipeline.latent.shown import concepts, sheets, sums
 from pipeline.latent.shown.concepts import HIGH, Concepts
 from pipeline.latent.shown.part import Drawing, Findings, Investigation, Subject
 from pipeline.latent.shown.sheets import Row
+from pipeline.latent.shown.sums import Group, Maker
 
 TURNED, AMOUNTS = 5, (-1.5, -1, -0.5, 0, 0.5, 1, 1.5)  # samples, and times the turn vector added to each
-
-
-@dataclass(frozen=True)
-class Group:
-    """z (n, z_dim) of exemplars, the clearest first; the class that they are conditioned on, if any; their name."""
-    z: Tensor
-    label: int
-    name: str
 
 
 @dataclass(frozen=True)
@@ -88,30 +80,16 @@ def _measured(subject: Subject, known: Concepts) -> Findings:
 def _attempted(subject: Subject, known: Concepts, found: Candidates, pair: Pair,
                generator: torch.Generator) -> Attempt:
     """All trials of a pair; each of them fails where a class has too few samples that are sure."""
-    params, names, attribute = subject.params, known.names, known.attribute
+    params, names = subject.params, known.names
     sizes, counts = dict.fromkeys((1, params.exemplars)), found.counts(len(names))
     if missing := [label for label in (pair.X, pair.Y) if counts[label] < 2 * params.exemplars]:
         few = " and ".join(f"{counts[label]} of class {names[label]}" for label in missing)
         return Attempt(pair, [], dict.fromkeys(sizes, Agreement(0.0, 0.0, params.trials)),
                        f"among {params.candidates:,} samples there are {few} with a confidence of at least "
                        f"{params.confidence}; {2 * params.exemplars} of each class are needed")
-    groups = [Group(found.extreme(label, high, params.exemplars), label, f"{names[label]}, {way}")
-              for label, high, way in ((pair.X, True, attribute.more), (pair.X, False, attribute.less),
-                                       (pair.Y, False, attribute.less))]
-    A, B, C = (group.z for group in groups)
-    shares = {}
-    for k in sizes:
-        results, controls = arithmetic.drawn(A, B, C, k, params.trials, generator)
-        shares[k] = arithmetic.agreement(*(_succeeded(subject, known, z, pair) for z in (results, controls)))
-    return Attempt(pair, groups, shares)
-
-
-def _succeeded(subject: Subject, known: Concepts, z: Tensor, pair: Pair) -> np.ndarray:
-    """bool (n,): whether what G makes of z (n, z_dim) is surely of the class Y, with enough of the attribute."""
-    images = _images(subject, z, pair.Y)
-    labels, confidences = known.judge(images)
-    enough = known.attribute.of(images) > pair.least
-    return np.asarray((labels == pair.Y) & (confidences >= subject.params.confidence) & enough)
+    groups = sums.exemplars(found, known, pair, params.exemplars)
+    return Attempt(pair, groups, {k: sums.agreement(_maker(subject), known, groups, pair, k, params.trials,
+                                                    params.confidence, generator) for k in sizes})
 
 
 def _described(attempt: Attempt, names: Sequence[str]) -> str:
@@ -134,29 +112,19 @@ def candidates(subject: Subject, known: Concepts) -> Candidates:
     return Candidates(z, labels, confidences, known.attribute.of(images), subject.params.confidence)
 
 
-def _images(subject: Subject, z: Tensor, label: int) -> np.ndarray:
-    network = subject.trained.network
-    return rows.images(subject.trained.G, network, rows.joined(z, rows.one_class(network, label, len(z))),
-                       subject.device)
+def _maker(subject: Subject) -> Maker:
+    G, network = subject.trained.G, subject.trained.network
+    return lambda z, label: rows.images(G, network, rows.joined(z, rows.one_class(network, label, len(z))),
+                                        subject.device)
 
 
 def _picture(subject: Subject, groups: Sequence[Group], label: int, origin: str) -> Drawing:
     params = subject.params
-    A, B, C = (group.z[:params.exemplars] for group in groups)
-    found = [Row(f"{sign} {group.name}",
-                 [_images(subject, z, group.label), _images(subject, z.mean(0)[None], group.label)])
-             for sign, group, z in zip(("   ", "−", "+"), groups, (A, B, C))]
-    around = _images(subject, arithmetic.around(arithmetic.combine(A, B, C), params.spread, subject.random()), label)
-    for place, part in enumerate(np.split(around, arithmetic.SIDE)):
-        found.append(Row("= of the means" if place == 1 else "", [part], apart=not place))
-    fewest = min(map(len, (A, B, C)))
-    one_each = arithmetic.singles(*(z[:fewest] for z in (A, B, C)))[::fewest ** 2 + fewest + 1]
-    found.append(Row("= of single ones", [_images(subject, one_each, label)], apart=True))
+    drawn = sums.sheet(_maker(subject), groups, label, params.exemplars, params.spread, subject.random())
     names = "; ".join(f"{sign} {group.name}" for sign, group in zip(("", "minus", "plus"), groups)).strip()
     return Drawing("arithmetic.png", f"Samples of three concepts and what their sum makes: {names}",
                    f"Exemplars are {origin}. In the middle of 3 x 3 is what the three means make, around it with noise "
-                   f"of ±{params.spread:g}; below, what each column's single exemplars make.",
-                   sheets.png(sheets.sheet(found, ["exemplars", "mean"])))
+                   f"of ±{params.spread:g}; below, what each column's single exemplars make.", sheets.png(drawn))
 
 
 def _turned(subject: Subject, known: Concepts, found: Candidates) -> tuple[list[Drawing], dict[str, float]]:

@@ -1,17 +1,16 @@
 """The concepts of arithmetic that no eye has picked: classes with more or less of an attribute.
 
 The attribute of bright ink on a dark ground is how far it leans; that of pictures in colour, how bright they are.
-Colour without classes has two sides in their place, cold and warm. Which classes there are, and how much of an
-attribute is enough, real images say, so that all runs of a study are measured alike.
+Without classes there are two sides in their place, thin and bold ink, or cold and warm colours. Which classes there
+are, and how much of an attribute is enough, real images say, so that all runs of a study are measured alike.
 """
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.errors import InputError
 from pipeline.latent import attributes
-from pipeline.latent.attributes import BRIGHTNESS, SLANT, WARMTH, Attribute, Pair
+from pipeline.latent.attributes import BRIGHTNESS, SLANT, THICKNESS, WARMTH, Attribute, Pair
 from pipeline.latent.shown.part import Subject
 
 REAL = 5000  # training images whose attribute is measured
@@ -32,21 +31,31 @@ class Concepts:
 
 
 def of(subject: Subject) -> Concepts:
-    """Those that the data set allows: InputError for images in one channel without classes."""
+    """Those of the subject's data set."""
     dataset, count = subject.dataset, subject.params.pairs
     real, labels = dataset.train_images[:REAL], dataset.train_labels[:REAL]
-    attribute = SLANT if dataset.shape[0] == 1 else BRIGHTNESS
-    values = attribute.of(real)
-    if dataset.classes > 1:
-        return Concepts(attribute, dataset.meta["classes"], attributes.pairs(values, labels, count, HIGH),
-                        lambda images: attributes.classified(subject.reference(images)[1]),
-                        f"what the classifier says with a confidence of at least {subject.params.confidence}")
-    if attribute is SLANT:
-        raise InputError("concepts are found by themselves only in images in colour, or with classes; for others list "
-                         "seeds of samples, chosen by eye, in internals.arithmetic")
-    warm = WARMTH.of(real)
-    sides, certain = attributes.sided(warm, warm)
-    pairs = attributes.pairs(np.where(certain > 0, values, np.nan), sides, count, HIGH)
-    return Concepts(attribute, [WARMTH.less, WARMTH.more], pairs,
-                    lambda images: attributes.sided(WARMTH.of(images), warm),
-                    "as cold or as warm as the outer quarters of the training images")
+    if dataset.classes < 2:
+        return sided(real, "the training images")
+    attribute, _ = measured(real)
+    return Concepts(attribute, dataset.meta["classes"], attributes.pairs(attribute.of(real), labels, count, HIGH),
+                    lambda images: attributes.classified(subject.reference(images)[1]),
+                    f"what the classifier says with a confidence of at least {subject.params.confidence}")
+
+
+def sided(real: np.ndarray, called: str) -> Concepts:
+    """Those of uint8 images (n, c, h, w) without classes, by what they are `called`: one pair of two sides.
+
+    InputError when fewer than two images on a side can be measured.
+    """
+    attribute, side = measured(real)
+    values = side.of(real)
+    labels, certain = attributes.sided(values, values)
+    pairs = attributes.pairs(np.where(certain > 0, attribute.of(real), np.nan), labels, 1, HIGH)
+    return Concepts(attribute, [side.less, side.more], pairs,
+                    lambda images: attributes.sided(side.of(images), values),
+                    f"as {side.less} or as {side.more} as the outer quarters of {called}")
+
+
+def measured(images: np.ndarray) -> tuple[Attribute, Attribute]:
+    """What is measured of images (n, c, h, w), and what their sides differ in."""
+    return (SLANT, THICKNESS) if images.shape[1] == 1 else (BRIGHTNESS, WARMTH)
