@@ -2,7 +2,7 @@
 
 One after the other, at the C that validation chooses, on features of an untrained D: 60,000 x 3,072 of the slides' on
 MNIST (data/arrays/mnist, from `dvc repro fetch`) and, where the folder CIFAR (if none is given, the data of
-studies/article-cifar10-2-epochs) holds images of 32x32, 10,000 x 7,168 of Udacity's on those. LinearSVC takes many
+studies/article-cifar10-20-epochs) holds images of 32x32, 10,000 x 7,168 of Udacity's on those. LinearSVC takes many
 minutes. Then, in a process of its own, 50,000 x 28,672 made-up features, which is what the paper probes on CIFAR-10,
 mapped from a file of 5.7 GB: its peak memory.
 """
@@ -33,7 +33,7 @@ Result = TypeVar("Result")
 
 def main() -> None:
     """Prints a row for each shape, then the time and peak memory of the largest."""
-    cifar = Path(sys.argv[1] if len(sys.argv) > 1 else "studies/article-cifar10-2-epochs/data/arrays/images")
+    cifar = Path(sys.argv[1] if len(sys.argv) > 1 else "studies/article-cifar10-20-epochs/data/arrays/images")
     print("| features | C | here, s | LinearSVC, s | ratio | accuracy here | of LinearSVC |\n"
           "|---|---:|---:|---:|---:|---:|---:|")
     for folder, network, count in ((cifar, "udacity-svhn", 10_000), (Path("data/arrays/mnist"), "slides", 60_000)):
