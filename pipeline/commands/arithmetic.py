@@ -1,7 +1,7 @@
-"""dcgan arithmetic: adds and subtracts z of a trained generator, exemplars of concepts that numbers have picked.
+"""dcgan arithmetic: adds and subtracts the z of exemplars, which are picked by measurement.
 
-Of the images themselves: how far ink leans and how bold it is, or how bright and how warm colours are. Sampled are so
-many candidates, and their own quantiles say what counts as bold or as warm. See sec. 6.3.2 of arXiv 1511.06434.
+Ink is measured by its slant and thickness, colour by brightness and warmth; the quantiles of the samples say what
+counts as bold or warm. See Radford, Metz & Chintala 2016, arXiv 1511.06434, sec. 6.3.2.
 """
 import argparse
 from math import prod
@@ -53,9 +53,13 @@ def run(given: argparse.Namespace) -> None:
             return model.images(rows.joined(z, models.conditions(network, len(z), label)))
 
         images = make(z, 0)
-        known = concepts.sided(images, "the samples")
+        known = concepts.sided(images, "samples")
         found = Candidates(z, *known.judge(images), known.attribute.of(images), SURE)
         pair, = known.pairs
+        if (fewest := found.counts(2).min()) < 2 * given.exemplars:
+            raise InputError(f"of {given.candidates} samples {fewest} are clearly {' or '.join(known.names)}, "
+                             f"whichever are fewer; expected {2 * given.exemplars} for --exemplars "
+                             f"{given.exemplars}: raise --candidates")
         groups = sums.exemplars(found, known, pair, given.exemplars)
         seen = sums.agreement(make, known, groups, pair, given.exemplars, TRIALS, SURE, generator)
         drawn = sums.sheet(make, groups, pair.Y, given.exemplars, SPREAD, generator)

@@ -1,9 +1,9 @@
 """Attributes of images, and exemplars of concepts chosen by them.
 
 For Radford, Metz & Chintala 2016, arXiv 1511.06434, sec. 6.3.2, exemplars of smiling women and of faces that look left
-were picked by eye. Here numbers pick them, among samples that a classifier is sure about. Of bright ink on a dark
-ground that is the slant: the shear that deslanting takes away (LeCun et al. 1998, "Gradient-based learning applied to
-document recognition", sec. III.A). Of photographs in colour it is how bright and how warm they are.
+were picked by eye. Here they are picked by measurement. Bright ink on a dark ground has a slant: the shear that
+deslanting takes away (LeCun et al. 1998, "Gradient-based learning applied to document recognition", sec. III.A). Images
+in colour are more or less bright and warm. Of grey photographs ink's attributes say little.
 """
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -57,10 +57,12 @@ def warmth(images: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Attribute:
-    """A number of each image, float64 (n,) of uint8 (n, c, h, w), NaN where there is none; how images are called that
-    have `less` and `more` of it.
+    """A number of each image, float64 (n,) of uint8 (n, c, h, w), NaN where there is none.
+
+    `defined` says what it is; images that have `less` or `more` of it are called so.
     """
     name: str
+    defined: str
     less: str
     more: str
     of: Callable[[np.ndarray], np.ndarray]
@@ -75,10 +77,12 @@ class Attribute:
         return f"{self.name}_turned_{way.partition('-')[0]}"
 
 
-SLANT = Attribute("slant", "left-leaning", "right-leaning", lambda images: measure(images, GROUND).slant)
-THICKNESS = Attribute("thickness", "thin", "bold", lambda images: measure(images, GROUND).thickness)
-BRIGHTNESS = Attribute("brightness", "dark", "bright", brightness)
-WARMTH = Attribute("warmth", "cold", "warm", warmth)
+SLANT = Attribute("slant", "the tangent of the angle from the vertical, positive to the right", "left-leaning",
+                  "right-leaning", lambda images: measure(images, GROUND).slant)
+THICKNESS = Attribute("thickness", "of strokes, in pixels", "thin", "bold",
+                      lambda images: measure(images, GROUND).thickness)
+BRIGHTNESS = Attribute("brightness", "0..1, with the weights of ITU-R BT.601", "dark", "bright", brightness)
+WARMTH = Attribute("warmth", "red less blue, -1..1", "cold", "warm", warmth)
 
 
 def _weights(images: np.ndarray, ground: int) -> Iterator[np.ndarray]:
@@ -121,12 +125,13 @@ def classified(logits: Tensor) -> tuple[np.ndarray, np.ndarray]:
 def sided(values: np.ndarray, real: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The like for images without classes: label 0 below the median of the `real` images' values (m,), and 1 above.
 
-    The confidence of values (n,) in the lowest or highest quarter of the real ones is 1, and that of others 0. NaN
-    among the real ones are ignored, and others are never sure.
+    The confidence of values (n,) in the lowest or highest quarter of the real ones is 1, that of others and of the
+    median itself 0. NaN among the real ones are ignored, and others are never sure.
     """
     known = real[np.isfinite(real)]
     low, middle, high = np.quantile(known if len(known) else [np.nan], [QUARTER, 0.5, 1 - QUARTER])
-    return (values > middle).astype(np.int64), ((values <= low) | (values >= high)).astype(np.float32)
+    outer = ((values <= low) & (values < middle)) | ((values >= high) & (values > middle))
+    return (values > middle).astype(np.int64), outer.astype(np.float32)
 
 
 def exemplars(values: np.ndarray, labels: np.ndarray, confidences: np.ndarray, label: int | None, least: float,

@@ -123,12 +123,13 @@ def having(masks: np.ndarray) -> np.ndarray:
 
 
 def parted(masks: np.ndarray, rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """bool (n, h, w) twice: the pixels of `rest` that are the object's, and the others of images that have the object.
+    """bool (n, h, w) twice: the pixels of `rest` that are the object's, and the others, of images that have both.
 
     `masks` says where the object is, `rest` which pixels count: all ink, or every pixel; both bool (n, h, w).
     """
-    inside = masks & rest
-    return inside, rest & ~masks & having(inside)[:, None, None]
+    inside, outside = masks & rest, rest & ~masks
+    both = (having(inside) & having(outside))[:, None, None]
+    return inside & both, outside & both
 
 
 def enough(masks: np.ndarray, count: int) -> int:

@@ -130,6 +130,8 @@ def test_sides_are_below_and_above_the_real_median_and_sure_in_the_outer_quarter
     assert labels.tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 0]
     assert confidences.tolist() == [1, 1, 0, 0, 0, 0, 1, 1, 0]
     assert not attributes.sided(np.arange(3.0), np.full(3, np.nan))[1].any()
+    ties = np.repeat([-1.0, 0, 1], [30, 60, 10])  # the median and the upper quartile are 0
+    assert attributes.sided(ties, ties)[1].tolist() == [1] * 30 + [0] * 60 + [1] * 10
 
 
 def test_extreme_candidates_are_sure_and_the_clearest_first() -> None:

@@ -54,7 +54,8 @@ def test_all_networks_keep_their_state_and_show_what_top_images_have(name: str) 
     assert all(parameter.grad is None and parameter.requires_grad for parameter in D.parameters())
     assert not any(module._forward_hooks or module._backward_hooks for module in D.modules())
 
-    assert found.indices.shape == found.responses.shape and len(found.indices) >= 6 and found.indices.shape[1] == 2
+    channels = [module.out_channels for module in D if isinstance(module, nn.Conv2d)][guided.last(D)]
+    assert found.indices.shape == found.responses.shape == (channels, 2) and channels > 6
     assert found.gradients.shape == (6, 2, *network.image) and np.isfinite(found.gradients).all()
     assert (found.gradients[found.responses[:6] > 0] != 0).any((1, 2, 3)).all()
     # A step along the gradient raises the response: it is one of ascent, for positive responses.

@@ -178,3 +178,10 @@ def test_the_commonest_hue_is_of_most_images_that_it_does_not_fill() -> None:
     assert objects.commonest(images, 4) == "red"
     with pytest.raises(InputError, match="none of 4 training images has a patch of a colour"):
         objects.commonest(images[:4], 4)
+
+
+def test_images_that_are_nothing_but_the_object_are_no_evidence_of_what_is_outside() -> None:
+    masks = np.zeros((3, 2, 2), bool)
+    masks[0], masks[1, 0] = True, True  # all of it, a half, none
+    inside, outside = objects.parted(masks, np.ones((3, 2, 2), bool))
+    assert inside.sum((1, 2)).tolist() == [0, 2, 0] and outside.sum((1, 2)).tolist() == [0, 2, 0]

@@ -88,8 +88,8 @@ def sought(subject: Subject) -> Sought:
         hue = objects.commonest(subject.dataset.train_images[:REAL], smallest)
         return Sought(f"{hue} patches", partial(objects.patches, hue=hue, smallest=smallest), everything,
                       "anywhere else in the same samples",
-                      f"it is {hue} pixels, {smallest} of them or more that touch one another: more training images "
-                      "have such patches beside others than of any other colour")
+                      f"it is {hue} pixels, {smallest} of them or more that touch one another. Of all colours this one "
+                      "has patches that leave half of an image or more in the most training images")
     find: Masks = (partial(objects.loops, smallest=height * width // 200, rim=height // 7) if params.object == "loops"
                    else partial(objects.strokes, length=width // 3, thickness=height // 7, rim=1))
     return Sought(params.object, find, objects.ink, "in other ink of the same samples",
@@ -119,11 +119,11 @@ def _effects(compared: Comparison) -> dict[str, float]:
 def _explained(asked: Sought, draws: int, count: int) -> str:
     """What the numbers of a comparison with so many random `draws` mean, made on so many samples."""
     return (f" object_share: share of {count} new samples that contain the object; {asked.found}. change: mean change "
-            f"of pixels, 0..1, inside the object and outside it, {asked.others}. change_ratio: the change inside over "
-            "the change outside, one grey level added to each; 1 is an effect on both alike. Each _random is the mean "
-            f"over {draws} draws of as many random maps, _95 their {UNUSUAL:.0%} "
-            "quantile, and change_ratio_p the share of these draws whose ratio is at least as large, the object's maps "
-            "counted among them: a small one means that random maps rarely do the same.")
+            f"of pixels, 0..1, inside the object and outside it, {asked.others}, if they have both. change_ratio: the "
+            "change inside over the change outside, one grey level added to each; 1 is an effect on both alike. Each "
+            f"_random is the mean over {draws} draws of as many random maps, _95 their {UNUSUAL:.0%} quantile, and "
+            "change_ratio_p the share of these draws whose ratio is at least as large, the object's maps counted among "
+            "them: a small one means that random maps rarely do the same.")
 
 
 def _picture(made: list[np.ndarray], evidence: Evidence, masks: np.ndarray, name: str) -> Drawing:

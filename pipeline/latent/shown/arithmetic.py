@@ -65,16 +65,17 @@ def _measured(subject: Subject, known: Concepts) -> Findings:
                          "among the samples whose class is sure") for one in attempts if one.groups][:1]
     turned, means = _turned(subject, known, found)
     return Findings(
-        f"The results should be {attribute.more} and of C's class, which no exemplar of that class is. Sums of single "
-        "exemplars are longer than z of the prior, and may look like nothing.", [*pictures, *turned], numbers | means,
+        f"The results should be of C's class and {attribute.more}, which none of C's exemplars is. Sums of single "
+        "exemplars are longer than z of the prior, and may look like nothing.",
+        [*pictures, *turned], numbers | means,
         f"arithmetic_share: of {params.trials} sums of the means of so many exemplars, drawn anew each time, the share "
-        f"that is surely of C's class, which is {known.sure}, and has more {attribute.name} than {HIGH:.0%} of the "
-        "training images of that class; arithmetic_chance: the same with B in place of A; arithmetic_gain: the "
-        f"difference, for {params.exemplars} exemplars. Each is a mean over pairs of classes, which are the same for "
-        f"all runs: among the training images of these classes {attribute.name} varies most. A and B are of the first "
-        "class of a pair, C of the second: " + ", ".join(pair.named(names) for pair in known.pairs)
-        + f". {attribute.name}: the mean of {params.trials} samples, and of these with the turn vector taken away or "
-        "added once.", " ".join([_described(attempt, names) for attempt in attempts]))
+        f"that is surely of C's class and has a larger {attribute.name} than {HIGH:.0%} of the training images of that "
+        f"class. An image is surely of its class if {known.sure}. arithmetic_chance: the same with B in place of A; "
+        f"arithmetic_gain: the difference, for {params.exemplars} exemplars. Each is a mean over pairs of "
+        f"{known.chosen}. A and B are of the first class of a pair, C of the second: "
+        + ", ".join(pair.named(names) for pair in known.pairs)
+        + f". {attribute.name} ({attribute.defined}): the mean of {params.trials} samples, and of these with the turn "
+        "vector taken away or added once.", " ".join([_described(attempt, names) for attempt in attempts]))
 
 
 def _attempted(subject: Subject, known: Concepts, found: Candidates, pair: Pair,
@@ -85,8 +86,8 @@ def _attempted(subject: Subject, known: Concepts, found: Candidates, pair: Pair,
     if missing := [label for label in (pair.X, pair.Y) if counts[label] < 2 * params.exemplars]:
         few = " and ".join(f"{counts[label]} of class {names[label]}" for label in missing)
         return Attempt(pair, [], dict.fromkeys(sizes, Agreement(0.0, 0.0, params.trials)),
-                       f"among {params.candidates:,} samples there are {few} with a confidence of at least "
-                       f"{params.confidence}; {2 * params.exemplars} of each class are needed")
+                       f"among {params.candidates:,} samples there are surely {few}; {2 * params.exemplars} of each "
+                       "class are needed")
     groups = sums.exemplars(found, known, pair, params.exemplars)
     return Attempt(pair, groups, {k: sums.agreement(_maker(subject), known, groups, pair, k, params.trials,
                                                     params.confidence, generator) for k in sizes})
