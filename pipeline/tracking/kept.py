@@ -8,6 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,8 @@ class Kept:
     def clear(self) -> None:
         """Nothing is kept any more, and the folder is free."""
         if self.lock.is_locked:
+            with suppress(OSError):
+                (self.folder / REPORTS).unlink()  # first: a folder without it keeps nothing, if this is interrupted
             shutil.rmtree(self.folder, ignore_errors=True)
             Path(self.lock.lock_file).unlink(missing_ok=True)
             self.lock.release()

@@ -1,8 +1,10 @@
 """Tells MLflow what it could not be told at the time."""
 from dataclasses import dataclass, field
 
+from pipeline.errors import InputError
 from pipeline.tracking import background, connection, kept
-from pipeline.tracking.kept import Kept
+from pipeline.tracking.descriptions import Opening
+from pipeline.tracking.kept import Entry, Kept
 from pipeline.tracking.store import Store
 
 
@@ -19,11 +21,13 @@ def replay() -> Outcome:
     """Tells everything that is kept and belongs to no living process; what is told is kept no longer."""
     outcome = Outcome()
     for one in kept.everything():
-        if not any((one.folder / name).exists() for name in (kept.RUN, kept.REPORTS)):
-            one.clear()  # its process was killed before anything had to be kept
+        if not (one.folder / kept.REPORTS).exists():
+            one.clear()  # its process was killed before anything had to be kept, or after all was told
             continue
         try:
             _tell(one, outcome)
+        except InputError:
+            raise
         except Exception as error:  # whatever MLflow, its store and the network raise
             if not connection.about_the_run(error):
                 outcome.away = connection.reason(error)
@@ -33,7 +37,10 @@ def replay() -> Outcome:
 
 
 def _tell(one: Kept, outcome: Outcome) -> None:
-    """Tells what one folder has, in its order; raises when MLflow is away, and what is left is kept."""
+    """Tells what one folder has, in its order; raises when MLflow is away, and what is left is kept.
+
+    InputError when the folder cannot be written.
+    """
     try:
         opening, entries = one.read()
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -52,7 +59,7 @@ def _tell(one: Kept, outcome: Outcome) -> None:
                 left.remove(entry)
                 outcome.entries += 1
                 if left:
-                    one.write(opening, left)  # at once: a killed process would have pictures and models told twice
+                    _keep(one, opening, left)  # at once: a killed process would have pictures and models told twice
         if entries and entries[-1].method != "close":  # MLflow knew how it ended, or it was killed
             store.close(*store.before)
     finally:
@@ -60,3 +67,11 @@ def _tell(one: Kept, outcome: Outcome) -> None:
             one.clear()
     if reasons:
         outcome.refused[str(one.folder)] = reasons
+
+
+def _keep(one: Kept, opening: Opening, left: list[Entry]) -> None:
+    """The folder keeps what is left; its errors are not MLflow's."""
+    try:
+        one.write(opening, left)
+    except OSError as error:
+        raise InputError(str(error)) from None

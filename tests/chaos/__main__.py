@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from tests.chaos import cases, figures, fire, points, repro
+from tests.chaos import cases, figures, fire, points, repro, syncing
 from tests.chaos.figures import Figures
 from tests.chaos.points import Undisturbed
 
@@ -53,6 +53,18 @@ def disturbed(part: str, plans: Callable[[Undisturbed], list[points.Plan]], give
     return found
 
 
+def syncs(given: argparse.Namespace) -> Figures:
+    """`dcgan sync` at all its points, or at a share of them."""
+    drawn = random.Random(given.seed)
+    with Figures("sync", given.seed).timed() as found, tempfile.TemporaryDirectory(prefix="chaos-") as place:
+        kept = syncing.base(Path(place).resolve() / "made")
+        expected, told = syncing.undisturbed(kept)
+        possible = points.kills(expected) + points.faults(expected)
+        for plan in drawn.sample(possible, max(1, round(given.share * len(possible)))):
+            found.count(f"sync: {plan} {expected.operations[plan.at - 1]}", syncing.problems(kept, plan, told))
+    return found
+
+
 def searches(kind: str, given: argparse.Namespace) -> Figures:
     """Searches on the journal or on PostgreSQL."""
     drawn = random.Random(given.seed)
@@ -80,7 +92,7 @@ def repros(given: argparse.Namespace) -> Figures:
 
 
 PARTS: dict[str, Callable[[argparse.Namespace], Figures]] = {
-    "kills": kills, "faults": faults, "journal": partial(searches, fire.JOURNAL),
+    "kills": kills, "faults": faults, "sync": syncs, "journal": partial(searches, fire.JOURNAL),
     "database": partial(searches, fire.DATABASE), "repro": repros}
 
 if __name__ == "__main__":

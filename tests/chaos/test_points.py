@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos import cases, operations, points
+from tests.chaos import cases, operations, points, syncing
 from tests.chaos.cases import CASES, Case
 from tests.chaos.operations import AFTER, BEFORE, TORN, Plan
 from tests.conftest import FORKS
@@ -27,6 +27,17 @@ def test_a_command_that_is_disturbed_ends_in_the_same_bytes(case: Case, made: Pa
     drawn = chance.sample(possible, min(MOST, max(1, len(possible) // 10)))
     for plan in [*drawn, chance.choice(points.faults(expected)), points.READ_ONLY]:
         assert not points.problems(case, made, plan, expected), (plan, expected.operations[plan.at - 1])
+
+
+@TOGETHER
+@pytest.mark.slow
+def test_a_sync_that_is_disturbed_tells_everything_and_keeps_nothing(tmp_path: Path, chance: random.Random) -> None:
+    kept = syncing.base(tmp_path / "made")
+    expected, told = syncing.undisturbed(kept)
+    assert {run: len(entries) for run, entries in told.items()} == {"ended": 6, "killed": 6, "torn": 6}
+    for plan in [*chance.sample(points.kills(expected), MOST), chance.choice(points.faults(expected)),
+                 points.READ_ONLY]:
+        assert not syncing.problems(kept, plan, told), (plan, expected.operations[plan.at - 1])
 
 
 def write(folder: Path, log: Path, plan: Plan) -> None:

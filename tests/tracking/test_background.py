@@ -429,6 +429,34 @@ def test_a_sync_that_is_killed_has_told_what_it_told(project: Path, monkeypatch:
     assert not [path for path in (project / ".work/tracking").glob("*") if path.is_dir()]
 
 
+def test_a_folder_that_was_being_emptied_keeps_nothing(quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever empties it may be killed after any file; the record goes first."""
+    one = kept.new("test1")
+    one.write(descriptions.opening(description()), [kept.Entry("tags", {"tags": {}})])
+    with monkeypatch.context() as dead:
+        dead.setattr(kept.shutil, "rmtree", lambda *words, **options: None)
+        one.clear()
+    assert one.folder.exists() and (one.folder / kept.RUN).exists()
+    command("sync")
+    assert not one.folder.exists()
+
+
+def test_a_disk_that_is_full_is_not_called_an_mlflow_that_is_away(
+        quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = kept.new("test1")
+    one.write(descriptions.opening(description()), [kept.Entry("tags", {"tags": {}}), kept.Entry("tags", {"tags": {}})])
+    one.release()
+
+    def full(*words: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/a/b")
+
+    with monkeypatch.context() as short, pytest.raises(InputError, match="^.Errno 28. No space left on device: '/a/b'"):
+        short.setattr(kept.Kept, "write", full)
+        command("sync")
+    command("sync")
+    assert not one.folder.exists()
+
+
 def test_a_record_that_cannot_be_read_is_named_and_stays(
         quick: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = quick / ".work/tracking/1-1-old"
