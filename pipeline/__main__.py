@@ -10,7 +10,7 @@ from types import ModuleType
 
 from pipeline.errors import DivergedError, InputError, ScoreError, printable, suggestion
 
-COMMANDS = ("demo", "new", "check", "repro", "sample", "walk", "arithmetic", "explore", "compare", "promote",
+COMMANDS = ("demo", "new", "check", "repro", "sample", "walk", "combine", "explore", "compare", "promote",
             "dashboard", "sync", "publish", "import")
 STAGES = {
     "code": "record whose behaviour has changed", "fetch": "bring the data set",

@@ -1,4 +1,4 @@
-"""`dcgan arithmetic`: sums of z whose concepts numbers have picked, and one line for what cannot be."""
+"""`dcgan combine`: sums of z whose concepts numbers have picked, and one line for what cannot be."""
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -42,7 +42,7 @@ def planted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
 
 def test_sums_are_what_the_concepts_make(planted: list[str], capsys: pytest.CaptureFixture[str],
                                          tmp_path: Path) -> None:
-    command("arithmetic", "published:pictures", "sums.png", "--candidates", "2000", "--generator", "ema")
+    command("combine", "published:pictures", "sums.png", "--candidates", "2000", "--generator", "ema")
     said = capsys.readouterr().out
     assert planted == ["published:pictures ema"]
     concepts, told = said.split(": ")[:2]
@@ -52,9 +52,9 @@ def test_sums_are_what_the_concepts_make(planted: list[str], capsys: pytest.Capt
     with Image.open("sums.png") as found:
         assert found.width > 200
     first = Path("sums.png").read_bytes()
-    command("arithmetic", "published:pictures", "sums.png", "--candidates", "2000", "--generator", "ema")
+    command("combine", "published:pictures", "sums.png", "--candidates", "2000", "--generator", "ema")
     assert Path("sums.png").read_bytes() == first
-    command("arithmetic", "published:pictures", "sums.png", "--candidates", "2000", "--seed", "1")
+    command("combine", "published:pictures", "sums.png", "--candidates", "2000", "--seed", "1")
     assert Path("sums.png").read_bytes() != first
 
 
@@ -70,7 +70,7 @@ def test_sums_are_what_the_concepts_make(planted: list[str], capsys: pytest.Capt
 def test_what_cannot_be_is_one_line_and_writes_nothing(planted: list[str], words: list[str], line: str,
                                                        tmp_path: Path) -> None:
     with pytest.raises(InputError, match=line):
-        command("arithmetic", "published:pictures", *words)
+        command("combine", "published:pictures", *words)
     assert not any(tmp_path.glob("sums.*"))
 
 
@@ -79,6 +79,6 @@ def test_an_untrained_generator_of_digits_is_opened_as_the_stages_do(params: Par
     """Its grey noise is ink all over: it has a slant and a thickness."""
     params({"hardware.precision": "fp32", "hardware.device": "cpu"})
     made_up.model(tmp_path / "models/one/seed0", "paper-mnist", 0.25)
-    command("arithmetic", "models/one", "sums.png", "--candidates", "400", "--label", "3")
+    command("combine", "models/one", "sums.png", "--candidates", "400", "--label", "3")
     said = capsys.readouterr().out
     assert all(word in said for word in ("thin", "bold", "left-leaning", "right-leaning", "% of 200 sums"))

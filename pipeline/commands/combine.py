@@ -1,4 +1,4 @@
-"""dcgan arithmetic: adds and subtracts the z of exemplars, which are picked by measurement.
+"""dcgan combine: adds and subtracts the z of exemplars, which are picked by measurement.
 
 Ink is measured by its slant and thickness, colour by brightness and warmth; the quantiles of the samples say what
 counts as bold or warm. See Radford, Metz & Chintala 2016, arXiv 1511.06434, sec. 6.3.2.
@@ -15,12 +15,12 @@ from pipeline.errors import InputError
 if TYPE_CHECKING:
     import numpy as np
 
-EXAMPLE = "example: dcgan arithmetic published:radford-svhn sums.png --exemplars 3 --seed 7"
+EXAMPLE = "example: dcgan combine published:radford-svhn sums.png --exemplars 3 --seed 7"
 SPREAD, TRIALS, SURE = 0.25, 200, 0.5  # noise around the sum, sums that are counted, and between sure and not
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What `dcgan arithmetic` takes."""
+    """What `dcgan combine` takes."""
     parser.add_argument("model", help=models.MODEL)
     parser.add_argument("out", type=Path, help="a .png with exemplars of A, B and C, and what A - B + C makes")
     parser.add_argument("--exemplars", type=int, default=3, help="whose mean each concept is; default 3")
