@@ -17,7 +17,7 @@ BATCH = 500  # images at a time
 GROUND = 20  # grey levels of noise that generators leave where there is no ink
 LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601: how bright red, green and blue look
 QUARTER = 0.25  # of real images are surely cold, and as many surely warm
-POOL = 10  # one of so many samples of a class, those with the most of it, is an exemplar that is drawn from
+POOL = 10  # one of so many samples of a class, those with most or least of an attribute, is an exemplar to draw from
 
 
 @dataclass(frozen=True)
