@@ -87,8 +87,7 @@ def _database(url: str) -> Storage:
     try:
         with _advisory_lock(engine), warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)  # heartbeats
-            backend = RDBStorage(address.render_as_string(hide_password=False), options,
-                                 heartbeat_interval=HEARTBEAT_SECONDS, grace_period=GRACE_SECONDS)
+            backend = _backend(address, options)
             TABLE.metadata.create_all(engine)
     except RuntimeError:
         engine.dispose()
@@ -108,6 +107,19 @@ def _database(url: str) -> Storage:
 
     return Storage(shown, backend, lambda: _advisory_lock(engine), close, f"{shown}, table {TABLE.name}",
                    partial(_insert, engine), partial(_select, engine))
+
+
+def _backend(address: URL, options: dict[str, Any]) -> RDBStorage:
+    """Optuna's storage; RuntimeError, and no connection left, when the tables are those of another version or program.
+    """
+    backend = RDBStorage(address.render_as_string(hide_password=False), options, skip_compatibility_check=True,
+                         heartbeat_interval=HEARTBEAT_SECONDS, grace_period=GRACE_SECONDS)
+    try:
+        backend._version_manager.check_table_schema_compatibility()
+    except RuntimeError:
+        backend.engine.dispose()
+        raise
+    return backend
 
 
 def _engine(address: URL) -> tuple[Engine, dict[str, Any]]:
