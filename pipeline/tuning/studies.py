@@ -46,19 +46,20 @@ def claim(storage: Storage, study: Study, drawn_from: dict[str, BaseDistribution
     """The next trial, its parameters drawn, for this process to run; None when `n_trials` are finished or running.
 
     Lost trials come first, then the `orders` that nobody has begun, then what the sampler draws. `sampler` makes one
-    from the number of trials before: neither a second worker nor a resumed study repeats what was drawn, and a single
-    worker draws the same whether it was killed on the way or not.
+    from the number of trials that were begun before this one was first attempted: neither a second worker nor a resumed
+    study repeats what was drawn, and a single worker draws the same whether it was killed on the way or not.
     """
     with storage.lock():
         book = _without_the_dead(storage, study)
         if book.total != n_trials:
             study.set_user_attr(joining.TOTAL, n_trials)
             book.total = n_trials
-        begun = len(book.counted) + len(book.running())
-        if begun >= n_trials:
+        if len(book.counted) + len(book.running()) >= n_trials:
             return None
-        number = _begin(storage, study, *_next(study, book, orders))
-    study.sampler = sampler(begun)  # outside the lock: it takes seconds when there are many trials
+        drawn, given = _next(study, book, orders)
+        number = _begin(storage, study, drawn, given)
+    before = len(book.latest) if given.retry_of is None else sum(one < given.retry_of for one in book.latest)
+    study.sampler = sampler(before)  # outside the lock: it takes seconds when there are many trials
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Heartbeat of storage")  # `heartbeat` does what Study.optimize would
         trial = Trial(study, number)

@@ -2,6 +2,7 @@
 import os
 import shutil
 import time
+from contextlib import closing
 from pathlib import Path
 
 import mlflow
@@ -65,19 +66,18 @@ def test_workers_killed_a_database_restarted_and_mlflow_away_lose_and_repeat_not
         for one in machines:
             monkeypatch.chdir(one.folder)
             command("sync")
-        storage = storages.open_storage(database.url, Path())
-        assert not problems(storage, share, TRIALS)
-        main, repeats = both(storage)
-        counted = studies.finished(main)
-        assert sum(trial.state.name == "FAIL" for trial in main.trials + repeats.trials) >= 1  # the killed had some
-        client = mlflow.MlflowClient(server.url)
-        experiment = client.get_experiment_by_name("dcgan search")
-        assert experiment is not None
-        runs = {(run.data.tags["optuna.study"], run.data.tags["optuna.trial"]): run
-                for run in client.search_runs([experiment.experiment_id]) if "optuna.trial" in run.data.tags}
-        for trial in counted:
-            run = runs[main.study_name, str(trial.number)]
-            assert run.info.status == "FINISHED" and run.data.tags["optuna.state"] == trial.state.name
-        assert not list(share.glob("checkpoint-*"))
-        assert artifacts.UPLOADED in {key for trial in main.trials for key in trial.user_attrs}
-        storage.close()
+        with closing(storages.open_storage(database.url, Path())) as storage:
+            assert not problems(storage, share, TRIALS)
+            main, repeats = both(storage)
+            counted = studies.finished(main)
+            assert sum(trial.state.name == "FAIL" for trial in main.trials + repeats.trials) >= 1  # the killed had some
+            client = mlflow.MlflowClient(server.url)
+            experiment = client.get_experiment_by_name("dcgan search")
+            assert experiment is not None
+            runs = {(run.data.tags["optuna.study"], run.data.tags["optuna.trial"]): run
+                    for run in client.search_runs([experiment.experiment_id]) if "optuna.trial" in run.data.tags}
+            for trial in counted:
+                run = runs[main.study_name, str(trial.number)]
+                assert run.info.status == "FINISHED" and run.data.tags["optuna.state"] == trial.state.name
+            assert not list(share.glob("checkpoint-*"))
+            assert artifacts.UPLOADED in {key for trial in main.trials for key in trial.user_attrs}

@@ -1,4 +1,5 @@
 """Studies: who may take which trial, what becomes of the dead, and storages that cannot be used."""
+import gc
 import os
 import subprocess
 import sys
@@ -31,6 +32,10 @@ SPACE: dict[str, optuna.distributions.BaseDistribution] = {"x": FloatDistributio
 
 def sampler(begun: int) -> BaseSampler:
     return TPESampler(seed=begun, n_startup_trials=3)
+
+
+def killed(begun: int) -> BaseSampler:
+    raise RuntimeError("killed")
 
 
 def take(storage: Storage, study: Study, n_trials: int = 100, orders: Sequence[Order] = ()) -> Trial | None:
@@ -108,6 +113,18 @@ def test_a_resumed_study_and_a_second_worker_repeat_nothing(tmp_path: Path) -> N
             drawn.append(x(trial))
             finish(study, trial)
     assert len(set(drawn)) == 6
+
+
+def test_a_worker_killed_before_it_drew_is_not_followed_by_what_another_drew(journal: Storage) -> None:
+    study = new(journal)
+    finish(study, take(journal, study))
+    with pytest.raises(RuntimeError, match="killed"):
+        studies.claim(journal, study, SPACE, [], 100, killed)
+    other = take(journal, study)
+    study.tell(1, state=TrialState.FAIL)  # as whoever finds the worker dead does
+    again = take(journal, study)
+    assert again is not None and again.user_attrs["retry_of"] == 1
+    assert x(again) != x(other)
 
 
 @pytest.mark.parametrize("killed", [0, 1, 5, 7])
@@ -327,3 +344,4 @@ def test_a_database_of_other_tables_is_refused_in_one_line(postgresql: str, tmp_
     engine.dispose()
     with pytest.raises(InputError, match="tables of MLflow's.*; give the search a database of its own"):
         storages.open_storage(postgresql, tmp_path)
+    gc.collect()  # warns, which is an error here, of connections that were left open
