@@ -25,8 +25,8 @@ def report(study: Study, results: list[Result], lacking: list[str], controls: di
         Heading(2, "In short", "in-short"), Cards([card(result, best, len(results), names) for result in results]),
         Paragraph(key_to_cards(results, names, controls), "note"),
         Items(headlines.sentences(results, names, controls, changes)),
-        *runs.blocks(study, results, controls, names, changes, pictures), *search(), *others(),
-        *meanings(study, results, controls, names), *internals(study, best), *provenance.blocks(study)]
+        *runs.blocks(study, results, controls, names, changes, pictures), *runs.copies(results), *search(),
+        *others(), *meanings(study, results, controls, names), *internals(study, best), *provenance.blocks(study)]
     shape = json.loads((folders.REFERENCE / "reference.json").read_text())["shape"]
     return Report(title, found, plots.coloured([result.name for result in results]), (shape[1], shape[2]))
 

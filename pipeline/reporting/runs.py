@@ -57,7 +57,7 @@ def curves(study: Study, results: list[Result], pictures: Path) -> list[Block]:
 
 def samples(study: Study, results: list[Result], controls: dict[str, Any], names: Names,
             pictures: Path) -> list[Block]:
-    """Samples, every score of them, further generators, shares of classes, and the nearest training images."""
+    """Samples, every score of them, further generators, and shares of classes."""
     every, _ = tables.scores(study.evaluate, results, controls)
     first = results[0].first.scores
     few = (" Too few images for a covariance of full rank make these distances too large: "
@@ -76,9 +76,14 @@ def samples(study: Study, results: list[Result], controls: dict[str, Any], names
             pictures / "classes.png", "Share of each class among samples and training images",
             "Where a bar matches the grey one, the class is generated as often as it occurs in the training set. The "
             "classifier has to name a class for scribbles too.")], "plot"))
-    return [*found, Paragraph("Were training images copied? Above, the samples nearest to a training image; below "
-                              "each, that image. Where both are the same picture, it was."),
-            Figures(tables.closest(results), "grid")]
+    return found
+
+
+def copies(results: list[Result]) -> list[Block]:
+    """The samples that are nearest to training images."""
+    return [Heading(2, "The nearest training images", "nearest", apart=True),
+            Paragraph("Were training images copied? Above, the samples nearest to a training image; below each, that "
+                      "image. Where both are the same picture, it was."), Figures(tables.closest(results), "grid")]
 
 
 def discriminators(study: Study, results: list[Result], controls: dict[str, Any], names: Names) -> list[Block]:
