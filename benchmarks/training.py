@@ -17,7 +17,8 @@ from pipeline.gan import literature, training, updates
 from pipeline.gan.updates import Batch
 from pipeline.params.sections import Run
 
-WORK = (("slides", 100, 12), ("slides", 256, 6), ("torch-64", 128, 3), ("paper-64", 128, 2))  # last: steps in a turn
+WORK = (("slides", 100, 12), ("slides", 256, 6), ("torch-64", 128, 3), ("paper-64", 128, 2),
+        ("paper-svhn", 64, 6), ("udacity-svhn", 128, 2), ("article-cifar10", 256, 1))  # last: steps in a turn
 ROUNDS = 5
 KERAS = (("mixed_bfloat16", False), ("float32", False), ("mixed_bfloat16", True))  # precision, XLA
 SLOW_XLA = ("paper-64",)  # XLA is not through with it after eight minutes
