@@ -137,7 +137,8 @@ def work(setup: Setup, study: Study, orders: Sequence[Order], n_trials: int, hou
             bar.update(count - bar.n)
             late = hours is not None and age(study) > hours
             trial = studies.claim(setup.storage, study, space.distributions(search.space), orders,
-                                  0 if late else n_trials, lambda begun: samplers.sampler(search, begun))
+                                  0 if late else n_trials, lambda begun: samplers.sampler(search, begun),
+                                  lambda drawn: space.whole(drawn, search.space, setup.train.run))
             if trial is not None:
                 space.draw(trial, search.space, setup.train.run)
                 trials.attempt(setup, study, trial)

@@ -58,6 +58,12 @@ def draw(trial: Trial, space: Space, base: Run) -> None:
                 trial.suggest_categorical(key, drawn.choices)
 
 
+def whole(drawn: Mapping[str, Any], space: Space, base: Run) -> bool:
+    """Whether `drawn` has everything that a trial draws."""
+    run = run_of(drawn, space, base, exact=True)
+    return all(key in drawn for key, knob in space.items() if holds(knob, run) and _distribution(key, knob) is not None)
+
+
 def holds(knob: Any, run: Run) -> bool:
     """Whether the condition of `knob` holds in `run`."""
     return all(getattr(run, key) in [typed(key, value) for value in values] for key, values in when(knob).items())

@@ -11,7 +11,7 @@ import shutil
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -42,12 +42,16 @@ _ledgers: WeakKeyDictionary[Study, Ledger] = WeakKeyDictionary()  # a cache: wha
 
 
 def claim(storage: Storage, study: Study, drawn_from: dict[str, BaseDistribution], orders: Sequence[Order],
-          n_trials: int, sampler: Callable[[int], optuna.samplers.BaseSampler]) -> Trial | None:
+          n_trials: int, sampler: Callable[[int], optuna.samplers.BaseSampler],
+          whole: Callable[[Mapping[str, Any]], bool] | None = None) -> Trial | None:
     """The next trial, its parameters drawn, for this process to run; None when `n_trials` are finished or running.
 
     Lost trials come first, then the `orders` that nobody has begun, then what the sampler draws. `sampler` makes one
     from the number of trials that were begun before this one was first attempted: neither a second worker nor a resumed
     study repeats what was drawn, and a single worker draws the same whether it was killed on the way or not.
+
+    `whole` says whether a trial has all its parameters, by default those of `drawn_from`: one that was lost before has
+    trained nothing and is drawn anew, because a sampler that begins in the middle would draw something else.
     """
     with storage.lock():
         book = _without_the_dead(storage, study)
@@ -56,7 +60,7 @@ def claim(storage: Storage, study: Study, drawn_from: dict[str, BaseDistribution
             book.total = n_trials
         if len(book.counted) + len(book.running()) >= n_trials:
             return None
-        drawn, given = _next(study, book, orders)
+        drawn, given = _next(study, book, orders, whole or (lambda drawn: drawn_from.keys() <= drawn.keys()))
         number = _begin(storage, study, drawn, given)
     before = len(book.latest) if given.retry_of is None else sum(one < given.retry_of for one in book.latest)
     study.sampler = sampler(before)  # outside the lock: it takes seconds when there are many trials
@@ -68,11 +72,11 @@ def claim(storage: Storage, study: Study, drawn_from: dict[str, BaseDistribution
     return trial
 
 
-def _next(study: Study, book: Ledger, orders: Sequence[Order]) -> Order:
+def _next(study: Study, book: Ledger, orders: Sequence[Order], whole: Callable[[Mapping[str, Any]], bool]) -> Order:
     """What comes next: a lost trial, an order that nobody has begun, or nothing that is not drawn."""
     if book.lost:
         number, trial = min(book.lost.items())
-        drawn = trial.system_attrs.get("fixed_params", {}) | trial.params  # it may have died before it drew
+        drawn = trial.system_attrs.get("fixed_params", {}) | (trial.params if whole(trial.params) else {})
         return drawn, replace(notes.read(trial).order, retry_of=number, checkpoint=_checkpoint(study, number))
     return next((order for order in orders if ledger.key(order[1]) not in book.begun), ({}, Notes()))
 

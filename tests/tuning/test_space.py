@@ -113,6 +113,14 @@ def test_what_has_a_condition_is_drawn_only_where_it_holds() -> None:
     assert space.drawn_of(known, DEPENDENT, replace(BASE, network="slides")) is None
 
 
+def test_a_trial_is_whole_once_it_has_all_that_it_draws() -> None:
+    drawn = {"d_steps": 1, "lr": 1e-3, "network": "guidelines-28", "lr_D": 1e-4, "violate": "pooling"}
+    assert space.whole(drawn, DEPENDENT, BASE)
+    assert not any(space.whole({k: v for k, v in drawn.items() if k != key}, DEPENDENT, BASE) for key in drawn)
+    assert space.whole({"d_steps": 2, "lr": 1e-3, "network": "slides"}, DEPENDENT, BASE)
+    assert not space.whole({"lr": 1e-3}, KNOBS, BASE)
+
+
 def test_a_list_with_null_may_leave_a_rate_to_lr() -> None:
     knobs: Space = {"lr": [1e-3, 2e-3], "lr_D": [None, 1e-3]}
     assert space.run_of({"lr": 1e-3, "lr_D": None}, knobs, BASE, exact=False) == replace(BASE, lr=1e-3, lr_D=None)

@@ -160,6 +160,30 @@ def test_the_same_trials_are_drawn_after_a_kill_as_without(
     assert numbers(tmp_path / "b", killed) == undisturbed
 
 
+@pytest.mark.parametrize("last", ["x", "y"])
+def test_a_worker_killed_while_it_draws_is_followed_by_the_same_draws(
+        journal: Storage, last: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sampler that drew only what is missing would draw y from the numbers of x."""
+    two, suggest = SPACE | {"y": FloatDistribution(0, 1)}, Trial._suggest
+
+    def killed(trial: Trial, name: str, distribution: optuna.distributions.BaseDistribution) -> Any:
+        if name == last:
+            raise RuntimeError("killed")
+        return suggest(trial, name, distribution)
+
+    def drawn(study: Study) -> dict[str, Any]:
+        trial = studies.claim(journal, study, two, [], 1, sampler)
+        assert trial is not None
+        return trial.params
+
+    disturbed = new(journal, "disturbed")
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="killed"):
+        patch.setattr(Trial, "_suggest", killed)
+        drawn(disturbed)
+    disturbed.tell(0, state=TrialState.FAIL)
+    assert drawn(disturbed) == drawn(new(journal, "undisturbed"))
+
+
 def test_a_failure_with_a_reason_counts_and_one_without_is_tried_again(journal: Storage) -> None:
     study = new(journal)
     trial = take(journal, study)
